@@ -1,0 +1,74 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/atollnet/atoll/internal/errs"
+)
+
+// maxSocketPath is the most bytes of a unix socket's path (sun_path on Linux,
+// with its final zero).
+const maxSocketPath = 107
+
+// Config is everything a peer can be told. The zero value of each field but
+// Dir and API is a working default.
+type Config struct {
+	Dir string // data directory; one process at a time
+	API string // path of the local API's socket
+
+	Listen   []string // multiaddresses to listen on; default: TCP and QUIC on port 4707
+	Announce []string // multiaddresses to tell others instead of the found ones
+	Join     []string // invitations or multiaddresses of peers to join through
+
+	QuotaBytes uint64 // most bytes of others' shares to keep; 0: half of the free disk
+	Loopback   bool   // a network on one machine: no discovery, no port mapping, no address diversity
+	MDNS       bool   // find peers on the local network
+	PortMap    bool   // ask the router for a port (UPnP, NAT-PMP)
+	AutoNAT    bool   // learn whether this peer can be reached
+	HolePunch  bool   // reach peers behind NATs directly
+	Relay      bool   // be reached through relays while not reachable otherwise
+
+	Passphrase []byte // opens the keyring; empty: its file permissions protect it
+
+	Log *slog.Logger
+}
+
+// DefaultConfig returns a configuration for a volunteer's machine with its data
+// in dir and its API at socket.
+func DefaultConfig(dir, socket string) Config {
+	return Config{
+		Dir: dir, API: socket,
+		MDNS: true, PortMap: true, AutoNAT: true, HolePunch: true, Relay: true,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+}
+
+// complete fills in defaults and refuses what cannot work.
+func (c *Config) complete() error {
+	if c.Dir == "" || c.API == "" {
+		return errs.New("configure", "", errs.Usage, errors.New("no data directory or no API socket"))
+	}
+	abs, err := filepath.Abs(c.API)
+	if err != nil {
+		return errs.Wrap("configure", c.API, err)
+	}
+	if len(abs) > maxSocketPath {
+		return errs.New("configure", abs, errs.Usage,
+			fmt.Errorf("the path of the API socket has %d bytes, the system allows %d", len(abs), maxSocketPath))
+	}
+	c.API = abs
+	if len(c.Listen) == 0 {
+		c.Listen = []string{"/ip4/0.0.0.0/tcp/4707", "/ip6/::/tcp/4707", "/ip4/0.0.0.0/udp/4707/quic-v1", "/ip6/::/udp/4707/quic-v1"}
+	}
+	if c.Loopback {
+		c.MDNS, c.PortMap, c.AutoNAT, c.HolePunch, c.Relay = false, false, false, false, false
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
