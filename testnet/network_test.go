@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/testnet/fakepeer"
 )
 
 func states(t *testing.T, n *Network) (all []State) {
@@ -124,9 +125,9 @@ func TestUpSaysWhyAPeerDidNotCome(t *testing.T) {
 		error string
 		hint  string
 	}{
-		{fakeEnds, errs.Other, "its process has ended", "the fake peer ends, as told"},
-		{fakeMute, errs.Timeout, "it has not answered", "fake peer /ip4/127."},
-		{fakeAlone, errs.Timeout, "it knows 0 of 1 other peers", "fake peer /ip4/127."},
+		{fakepeer.Ends, errs.Other, "its process has ended", "the fake peer ends, as told"},
+		{fakepeer.Mute, errs.Timeout, "it has not answered", "fake peer /ip4/127."},
+		{fakepeer.Alone, errs.Timeout, "it knows 0 of 1 other peers", "fake peer /ip4/127."},
 	} {
 		t.Run(c.how, func(t *testing.T) {
 			cfg := fakeConfig(t, 2, c.how)
@@ -143,7 +144,7 @@ func TestUpSaysWhyAPeerDidNotCome(t *testing.T) {
 }
 
 func TestUpGivesUpWhenAsked(t *testing.T) {
-	cfg := fakeConfig(t, 2, fakeMute)
+	cfg := fakeConfig(t, 2, fakepeer.Mute)
 	gone := errors.New("the user went away")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cfg.Progress = func(string) { cancel(gone) }
@@ -183,7 +184,7 @@ func TestVerbsOnPeersInTheWrongState(t *testing.T) {
 func TestPidReuse(t *testing.T) {
 	n := up(t, 1)
 	stranger := exec.Command(n.cfg.Peerd, "run")
-	stranger.Env = append(os.Environ(), fakeVar+"="+fakeMute)
+	stranger.Env = append(os.Environ(), fakepeer.Var+"="+fakepeer.Mute)
 	must(t, stranger.Start())
 	defer func() {
 		stranger.Process.Kill()
@@ -207,7 +208,7 @@ func TestDownKillsWhatDoesNotEnd(t *testing.T) {
 	grace := endGrace
 	endGrace = 200 * time.Millisecond
 	defer func() { endGrace = grace }()
-	n, err := Up(t.Context(), fakeConfig(t, 1, fakeStays))
+	n, err := Up(t.Context(), fakeConfig(t, 1, fakepeer.Stays))
 	must(t, err)
 	must(t, n.Down())
 	mustBe(t, n, Down)

@@ -1,0 +1,112 @@
+// Package fakepeer is a stand-in for peerd and peerctl in the tests of test
+// networks: a test program runs itself again, and Main makes it a peer that
+// serves a status, or a user's command that copies files.
+//
+// It is for tests only and must know nothing of the real programs but their
+// command lines and the status they serve.
+package fakepeer
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Var is the environment variable that makes a test program a fake peer. Its
+// value says how the peer behaves.
+const Var = "ATOLL_FAKE_PEER"
+
+// How a fake peer may behave.
+const (
+	Well    = "well"    // it does what a peer does
+	Ends    = "ends"    // it prints a line and ends
+	Mute    = "mute"    // it runs and never answers
+	Alone   = "alone"   // it answers and never finds another peer
+	Stays   = "stays"   // it does not end when asked to
+	Corrupt = "corrupt" // what it fetches has other bytes than what was stored
+)
+
+// Main plays the part that the environment and the command line ask for. It
+// reports whether there was one; if not, the program is to run its tests.
+func Main() bool {
+	how := os.Getenv(Var)
+	if how == "" || len(os.Args) < 2 {
+		return false
+	}
+	var err error
+	switch os.Args[1] {
+	case "run":
+		err = peerd(how, os.Args[2:])
+	case "put":
+		err = put(os.Args[2:])
+	case "get":
+		err = get(how, os.Args[2:])
+	default:
+		return false
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return true
+}
+
+type joins []string
+
+func (j *joins) String() string     { return strings.Join(*j, " ") }
+func (j *joins) Set(s string) error { *j = append(*j, s); return nil }
+
+// peerd serves a status until it is told to end.
+func peerd(how string, args []string) error {
+	flags := flag.NewFlagSet("peerd run", flag.ContinueOnError)
+	dir, socket := flags.String("dir", "", ""), flags.String("api", "", "")
+	listen, _ := flags.String("listen", "", ""), flags.Bool("loopback", false, "")
+	var join joins
+	flags.Var(&join, "join", "")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	fmt.Println("fake peer", *listen, "joins", join.String())
+	if how == Ends {
+		return fmt.Errorf("the fake peer ends, as told")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if how == Stays {
+		ctx = context.Background()
+	}
+	if how == Mute {
+		<-ctx.Done()
+		return nil
+	}
+	return serve(ctx, *dir, *socket, how)
+}
+
+// serve answers every question with a status. The others that the peer knows
+// are the sockets beside its own.
+func serve(ctx context.Context, dir, socket, how string) error {
+	os.Remove(socket) // a killed peer leaves one
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known := 0
+		if how != Alone {
+			sockets, _ := filepath.Glob(filepath.Join(dir, "..", "peer*", "api.sock"))
+			known = len(sockets) - 1
+		}
+		json.NewEncoder(w).Encode(map[string]any{"peer": "fake" + filepath.Base(dir), "peers": known})
+	})}
+	context.AfterFunc(ctx, func() { server.Close() })
+	server.Serve(listener)
+	return nil
+}
