@@ -11,9 +11,9 @@
 // fragments, receipts) leads to an error, never to a panic. FORMAT.md beside
 // this file gives every format byte by byte.
 //
-// Cost, on one core with AVX-512, for 1 GiB of blocks at k=16, n=32: coding
-// 0.11 s, hashing the 2 GiB of shares 0.5 s; decoding with eight data fragments
-// lost 0.15 s; proving or checking 1 GiB of slices 0.3 s.
+// Cost on one core with AVX-512 and GFNI, for 1 GiB of blocks at k=16, n=32:
+// coding 0.1 s, hashing blocks and 2 GiB of shares 0.9 s; decoding 0.06 s with no
+// data fragment lost, 0.13 s with all; writing slices 0.17 s, checking 0.33 s.
 package extent
 
 import "errors"
