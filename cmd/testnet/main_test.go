@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/testnet"
@@ -139,26 +140,33 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
-func TestAttachedUpTakesTheNetworkDown(t *testing.T) {
-	s := newShell(t)
-	cmd := exec.Command(filepath.Join(s.bin, "testnet"), "up", "--peers", "2", "--dir", s.net)
+// attach runs `up` without --detach and returns when the network is up.
+func (s *shell) attach(peers string) *exec.Cmd {
+	s.t.Helper()
+	cmd := exec.Command(filepath.Join(s.bin, "testnet"), "up", "--peers", peers, "--dir", s.net)
 	complaint, err := cmd.StderrPipe()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	seen := ""
 	for buf := make([]byte, 1024); !strings.Contains(seen, "Ctrl-C"); {
 		n, err := complaint.Read(buf)
 		if seen += string(buf[:n]); err != nil {
-			t.Fatalf("up ended: %v after %q", err, seen)
+			s.t.Fatalf("up ended: %v after %q", err, seen)
 		}
 	}
-	if got := s.states(); got != "running running" {
-		t.Errorf("the peers are %q", got)
+	if got := s.states(); strings.Contains(got, "down") {
+		s.t.Errorf("the peers are %q", got)
 	}
+	return cmd
+}
+
+func TestAttachedUpTakesTheNetworkDown(t *testing.T) {
+	s := newShell(t)
+	cmd := s.attach("2")
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +175,22 @@ func TestAttachedUpTakesTheNetworkDown(t *testing.T) {
 	}
 	if got := s.states(); got != "down down" {
 		t.Errorf("after Ctrl-C the peers are %q", got)
+	}
+}
+
+// An attached `up` that is itself killed cannot clean up; the kernel does.
+func TestKilledUpLeavesNoPeers(t *testing.T) {
+	s := newShell(t)
+	cmd := s.attach("2")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	deadline := time.Now().Add(10 * time.Second)
+	for got := s.states(); got != "down down"; got = s.states() {
+		if time.Now().After(deadline) {
+			t.Fatalf("the peers are still %q", got)
+		}
 	}
 }
 
