@@ -1,0 +1,5 @@
+package apitest
+
+import "testing"
+
+func TestFake(t *testing.T) { Test(t, New(), "t") }
