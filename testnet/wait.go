@@ -10,13 +10,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// askEvery is the time between two questions to a peer that is waited for.
-	askEvery = 200 * time.Millisecond
+	// askFirst and askMost bound the time between two questions to a peer that
+	// is waited for. It doubles, so that fifty that take long are not kept from
+	// their work by being asked.
+	askFirst = 25 * time.Millisecond
+	askMost  = 800 * time.Millisecond
 	// answerMax is how long one answer may take; a paused peer gives none.
 	answerMax = 5 * time.Second
 	// logTailBytes and logTailLines bound what an error repeats of a log.
@@ -27,21 +31,21 @@ const (
 // condition is what a peer is waited for: met says so of its answer, short
 // says what is missing yet.
 type condition struct {
-	met   func(Answer) bool
-	short func(Answer) string
+	met   func(api.Status) bool
+	short func(api.Status) string
 }
 
 // answers is met by any answer.
 var answers = condition{
-	met:   func(Answer) bool { return true },
-	short: func(Answer) string { return "" },
+	met:   func(api.Status) bool { return true },
+	short: func(api.Status) string { return "" },
 }
 
 // knows is met by a peer that knows at least n others.
 func knows(n int) condition {
 	return condition{
-		met:   func(a Answer) bool { return a.Peers >= n },
-		short: func(a Answer) string { return fmt.Sprintf("it knows %d of %d other peers", a.Peers, n) },
+		met:   func(a api.Status) bool { return a.Peers >= n },
+		short: func(a api.Status) string { return fmt.Sprintf("it knows %d of %d other peers", a.Peers, n) },
 	}
 }
 
@@ -81,11 +85,9 @@ func (n *Network) waitAll(ctx context.Context, peers []int, c condition, what st
 
 // waitFor asks peer i until its answer meets the condition, its process ends,
 // or time runs out. The errors hold the end of its log.
-func (n *Network) waitFor(ctx context.Context, i int, c condition) (Answer, error) {
-	tick := time.NewTicker(askEvery)
-	defer tick.Stop()
+func (n *Network) waitFor(ctx context.Context, i int, c condition) (api.Status, error) {
 	missing := "it has not answered"
-	for {
+	for pause := askFirst; ; pause = min(2*pause, askMost) {
 		answer, err := n.Ask(ctx, i)
 		switch {
 		case err == nil && c.met(answer):
@@ -93,12 +95,12 @@ func (n *Network) waitFor(ctx context.Context, i int, c condition) (Answer, erro
 		case err == nil:
 			missing = c.short(answer)
 		case !n.lives(i):
-			return Answer{}, n.failed(i, errs.Newf("wait for peer", fmt.Sprint(i), errs.Other, "its process has ended"))
+			return api.Status{}, n.failed(i, errs.Newf("wait for peer", fmt.Sprint(i), errs.Other, "its process has ended"))
 		}
 		select {
 		case <-ctx.Done():
-			return Answer{}, n.late(ctx, i, missing)
-		case <-tick.C:
+			return api.Status{}, n.late(ctx, i, missing)
+		case <-time.After(pause):
 		}
 	}
 }

@@ -147,14 +147,12 @@ func (r *run) end() error {
 		return nil
 	}
 	r.Line.Show("take the network down")
-	peers, err := r.network.Peers()
-	if err != nil {
-		return err
+	var all []int
+	for i := range r.Peers {
+		all = append(all, i)
 	}
-	for _, p := range peers {
-		if err := r.network.Kill(p.Index); err != nil {
-			return err
-		}
+	if err := r.network.Kill(all...); err != nil {
+		return err
 	}
 	return r.network.Down()
 }

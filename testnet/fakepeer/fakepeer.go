@@ -3,21 +3,21 @@
 // serves a status, or a user's command that copies files.
 //
 // It is for tests only and must know nothing of the real programs but their
-// command lines and the status they serve.
+// command lines and the local API.
 package fakepeer
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/api/server"
 )
 
 // Var is the environment variable that makes a test program a fake peer. Its
@@ -90,23 +90,30 @@ func peerd(how string, args []string) error {
 	return serve(ctx, *dir, *socket, how)
 }
 
-// serve answers every question with a status. The others that the peer knows
-// are the sockets beside its own.
+// backend answers for the fake peer: its status and nothing else.
+type backend struct {
+	api.Backend // nil: no other question is asked
+	dir, how    string
+}
+
+// Status returns the fake peer's status. The others that it knows are the
+// sockets beside its own.
+func (b backend) Status(context.Context) (api.Status, error) {
+	known := 0
+	if b.how != Alone {
+		sockets, err := filepath.Glob(filepath.Join(b.dir, "..", "peer*", "api.sock"))
+		if err != nil {
+			return api.Status{}, err
+		}
+		known = len(sockets) - 1
+	}
+	return api.Status{Peer: "fake" + filepath.Base(b.dir), Peers: known}, nil
+}
+
 func serve(ctx context.Context, dir, socket, how string) error {
-	os.Remove(socket) // a killed peer leaves one
-	listener, err := net.Listen("unix", socket)
+	listener, err := server.Listen(socket)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		known := 0
-		if how != Alone {
-			sockets, _ := filepath.Glob(filepath.Join(dir, "..", "peer*", "api.sock"))
-			known = len(sockets) - 1
-		}
-		json.NewEncoder(w).Encode(map[string]any{"peer": "fake" + filepath.Base(dir), "peers": known})
-	})}
-	context.AfterFunc(ctx, func() { server.Close() })
-	server.Serve(listener)
-	return nil
+	return server.Serve(ctx, listener, backend{dir: dir, how: how})
 }
