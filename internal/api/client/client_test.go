@@ -14,7 +14,7 @@ import (
 )
 
 // serve serves the backend on a socket until the test ends.
-func serve(t *testing.T, b api.Backend) (socket string) {
+func serve(t testing.TB, b api.Backend) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "api") // t.TempDir may be too long for a socket
 	if err != nil {
@@ -30,7 +30,7 @@ func serve(t *testing.T, b api.Backend) (socket string) {
 	return socket
 }
 
-func serveOn(t *testing.T, l net.Listener, b api.Backend) {
+func serveOn(t testing.TB, l net.Listener, b api.Backend) {
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(t.Context(), l, b) }()
 	t.Cleanup(func() {
