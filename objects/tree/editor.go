@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 
 	"github.com/atollnet/atoll/internal/wire"
 )
@@ -85,12 +84,11 @@ func (e *Editor) Get(ctx context.Context, key []byte) (Entry, bool, error) {
 // Scan implements Reader.
 func (e *Editor) Scan(ctx context.Context, lo, hi []byte) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		points := slices.Collect(e.points.all(lo, hi))
+		points := e.points.from(lo, hi)
 		// flush yields the points below a key, or all of them.
 		flush := func(below []byte) bool {
-			for len(points) > 0 && (below == nil || bytes.Compare(points[0].key, below) < 0) {
-				p := points[0]
-				points = points[1:]
+			for p, ok := points.peek(); ok && (below == nil || bytes.Compare(p.key, below) < 0); p, ok = points.peek() {
+				points.next()
 				if !p.deleted && !yield(Entry{p.key, p.value, e.version}, nil) {
 					return false
 				}
@@ -105,8 +103,8 @@ func (e *Editor) Scan(ctx context.Context, lo, hi []byte) iter.Seq2[Entry, error
 			if !flush(entry.Key) {
 				return
 			}
-			if len(points) > 0 && bytes.Equal(points[0].key, entry.Key) {
-				continue // the point stands for it
+			if p, ok := points.peek(); ok && bytes.Equal(p.key, entry.Key) {
+				continue // the point stands for it, and is yielded next
 			}
 			if !yield(entry, nil) {
 				return

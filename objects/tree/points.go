@@ -62,15 +62,41 @@ func (p *points) put(e edit) {
 	}
 }
 
+// cursor walks the edits of a range in ascending order.
+type cursor struct {
+	points   *points
+	piece, i int
+	hi       []byte
+}
+
+// from returns a cursor at the first edit of lo ≤ key < hi.
+func (p *points) from(lo, hi []byte) cursor {
+	piece, i, _ := p.find(lo)
+	return cursor{p, piece, i, hi}
+}
+
+// peek returns the edit at the cursor, unless the range is at its end.
+func (c *cursor) peek() (edit, bool) {
+	pieces := c.points.pieces
+	if c.piece < len(pieces) && c.i == len(pieces[c.piece]) {
+		c.piece, c.i = c.piece+1, 0
+	}
+	if c.piece == len(pieces) {
+		return edit{}, false
+	}
+	e := pieces[c.piece][c.i]
+	return e, c.hi == nil || bytes.Compare(e.key, c.hi) < 0
+}
+
+// next moves on from an edit that peek has returned.
+func (c *cursor) next() { c.i++ }
+
 // all yields the edits of lo ≤ key < hi in ascending order.
 func (p *points) all(lo, hi []byte) iter.Seq[edit] {
 	return func(yield func(edit) bool) {
-		piece, i, _ := p.find(lo)
-		for ; piece < len(p.pieces); piece, i = piece+1, 0 {
-			for _, e := range p.pieces[piece][i:] {
-				if hi != nil && bytes.Compare(e.key, hi) >= 0 || !yield(e) {
-					return
-				}
+		for c := p.from(lo, hi); ; c.next() {
+			if e, ok := c.peek(); !ok || !yield(e) {
+				return
 			}
 		}
 	}

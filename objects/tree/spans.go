@@ -1,6 +1,9 @@
 package tree
 
-import "bytes"
+import (
+	"bytes"
+	"sort"
+)
 
 // span is a range of keys, lo ≤ key < hi; a nil hi has no end.
 type span struct{ lo, hi []byte }
@@ -50,27 +53,24 @@ func join(a, b span) span {
 	return a
 }
 
+// after returns the index of the first range that does not end at or before
+// key.
+func (l spans) after(key []byte) int {
+	return sort.Search(len(l), func(i int) bool {
+		return l[i].hi == nil || bytes.Compare(l[i].hi, key) > 0
+	})
+}
+
 // within returns the part of the list that has keys in common with the range.
 func (l spans) within(lo, hi []byte) spans {
-	from := 0
-	for from < len(l) && !l[from].meets(lo, hi) {
-		from++
-	}
-	to := from
-	for to < len(l) && l[to].meets(lo, hi) {
-		to++
-	}
-	return l[from:to]
+	l = l[l.after(lo):]
+	return l[:sort.Search(len(l), func(i int) bool { return !l[i].meets(lo, hi) })]
 }
 
 // has reports whether key lies in one of the ranges.
 func (l spans) has(key []byte) bool {
-	for _, s := range l {
-		if inRange(key, s.lo, s.hi) {
-			return true
-		}
-	}
-	return false
+	i := l.after(key)
+	return i < len(l) && bytes.Compare(l[i].lo, key) <= 0
 }
 
 // gaps returns the parts of lo ≤ key < hi that lie in none of the ranges.

@@ -11,11 +11,12 @@ import (
 
 const (
 	// UpdateOperationsMax is the budget of one update: keys that it reads or
-	// writes, those of the clauses that failed included.
-	UpdateOperationsMax = 1 << 15
+	// writes, those of the clauses that failed included. Copying or deleting a
+	// file costs one for each block, so one of 100 GiB is within it.
+	UpdateOperationsMax = 1 << 18
 	// BatchOperationsMax is the budget of a version. What does not fit is
 	// refused with ReasonBusy and may be sent again.
-	BatchOperationsMax = 1 << 17
+	BatchOperationsMax = 1 << 19
 )
 
 // Env is what the ring agreed on besides the updates themselves.

@@ -32,12 +32,12 @@ func (c *clause) copyDir(from, to []byte, v wire.Version) error {
 	if err != nil {
 		return err
 	}
+	// Both may be the same, so what is set does not change what is read.
 	lo, hi := prefixRange(from)
-	entries, err := c.collect(old, lo, hi)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
+	for e, err := range old.Scan(c.ctx, lo, hi) {
+		if err != nil {
+			return err
+		}
 		if err := c.set(slices.Concat(to, e.Key[len(from):]), e.Value); err != nil {
 			return err
 		}
@@ -48,6 +48,10 @@ func (c *clause) copyDir(from, to []byte, v wire.Version) error {
 // copyFile gives an empty file the blocks that another had.
 func (c *clause) copyFile(from, to []byte, v wire.Version) error {
 	old, err := c.at(v)
+	if err != nil {
+		return err
+	}
+	source, err := ParseFileKey(from)
 	if err != nil {
 		return err
 	}
@@ -63,31 +67,17 @@ func (c *clause) copyFile(from, to []byte, v wire.Version) error {
 	if target.Blocks > 0 {
 		return fail(ReasonExists)
 	}
-	blocks, err := c.blocks(old, from)
-	if err != nil {
-		return err
+	blocks := func(yield func(BlockRef, error) bool) {
+		lo, hi := BlockRange(source)
+		for e, err := range old.Scan(c.ctx, lo, hi) {
+			var ref BlockRef
+			if err == nil {
+				ref, err = ParseBlockRef(e.Value)
+			}
+			if !yield(ref, err) {
+				return
+			}
+		}
 	}
 	return c.extend(to, target, blocks)
-}
-
-// blocks returns the blocks of a file in an old state.
-func (c *clause) blocks(old *tree.Map, k []byte) ([]BlockRef, error) {
-	file, err := ParseFileKey(k)
-	if err != nil {
-		return nil, err
-	}
-	lo, hi := BlockRange(file)
-	entries, err := c.collect(old, lo, hi)
-	if err != nil {
-		return nil, err
-	}
-	blocks := make([]BlockRef, 0, len(entries))
-	for _, e := range entries {
-		ref, err := ParseBlockRef(e.Value)
-		if err != nil {
-			return nil, err
-		}
-		blocks = append(blocks, ref)
-	}
-	return blocks, nil
 }

@@ -2,6 +2,7 @@ package update
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/tree"
@@ -54,20 +55,34 @@ func (c *clause) append(a *Action) error {
 	if err != nil {
 		return err
 	}
-	return c.extend(a.Key, f, a.Blocks)
+	return c.extend(a.Key, f, each(a.Blocks))
+}
+
+// each yields blocks that are at hand.
+func each(blocks []BlockRef) iter.Seq2[BlockRef, error] {
+	return func(yield func(BlockRef, error) bool) {
+		for _, ref := range blocks {
+			if !yield(ref, nil) {
+				return
+			}
+		}
+	}
 }
 
 // extend puts blocks at the end of a file that has the given facts.
-func (c *clause) extend(k []byte, f FileInfo, blocks []BlockRef) error {
+func (c *clause) extend(k []byte, f FileInfo, blocks iter.Seq2[BlockRef, error]) error {
 	file, err := ParseFileKey(k)
 	if err != nil {
 		return err
 	}
-	for i := range blocks {
-		if err := c.putBlock(BlockKey(file, f.Size), &blocks[i]); err != nil {
+	for ref, err := range blocks {
+		if err != nil {
 			return err
 		}
-		f.Size += uint64(blocks[i].Length)
+		if err := c.putBlock(BlockKey(file, f.Size), &ref); err != nil {
+			return err
+		}
+		f.Size += uint64(ref.Length)
 		f.Blocks++
 		if f.Size > FileBytesMax {
 			return fail(ReasonTooLarge)
@@ -116,7 +131,7 @@ func (c *clause) splice(a *Action) error {
 		return err
 	}
 	after := FileInfo{Size: a.From, Links: f.Links, Blocks: f.Blocks - uint64(out)}
-	if err := c.extend(a.Key, after, a.Blocks); err != nil {
+	if err := c.extend(a.Key, after, each(a.Blocks)); err != nil {
 		return err
 	}
 	return c.shift(a, f, after, tail)
