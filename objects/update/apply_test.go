@@ -163,7 +163,8 @@ func TestRights(t *testing.T) {
 		{"delete more than entries", DeleteRange(dirLo, append(all, 0)), ReasonNotAllowed, ReasonNotAllowed},
 		{"delete files by range", DeleteRange(FileKey(fileA), FileKey(fileB)), ReasonNotAllowed, ReasonNotAllowed},
 		{"append", Append(fileA, []BlockRef{inline('x', 1)}), ReasonNone, ReasonNone},
-		{"writer", Set(WriterKey(keyOf(6).Public()), Writer{Rights: RightWrite}.Encode()), ReasonNotAllowed, ReasonNone},
+		{"writer", Set(WriterKey(keyOf(6).Public()), Writer{Rights: RightWrite, By: w.owner.Public()}.Encode()), ReasonNotAllowed, ReasonNone},
+		{"writer in another's name", Set(WriterKey(keyOf(6).Public()), Writer{Rights: RightWrite, By: writer.Public()}.Encode()), ReasonNotAllowed, ReasonNotAllowed},
 		{"remove writer", Delete(WriterKey(keyOf(6).Public())), ReasonNotAllowed, ReasonNone},
 		{"remove the owner", Delete(WriterKey(w.owner.Public())), ReasonNotAllowed, ReasonNotAllowed},
 		{"demote the owner", Set(WriterKey(w.owner.Public()), Writer{Rights: RightWrite}.Encode()), ReasonNotAllowed, ReasonNotAllowed},
@@ -345,7 +346,7 @@ func TestAuthorsBound(t *testing.T) {
 	var rights []Action
 	for i := range 100 {
 		k := wire.NewKey([32]byte{byte(i), 77})
-		rights = append(rights, Set(WriterKey(k.Public()), Writer{Rights: RightWrite}.Encode()))
+		rights = append(rights, Set(WriterKey(k.Public()), Writer{Rights: RightWrite, By: w.owner.Public()}.Encode()))
 		updates = append(updates, Sign(k, w.update(Clause{Actions: []Action{Delete(name("x"))}})))
 	}
 	w.must(rights...)

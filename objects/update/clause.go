@@ -151,7 +151,7 @@ func (c *clause) allowed(a *Action) bool {
 		case kindDir:
 			return true
 		case kindWriter:
-			return owner && !bytes.Equal(a.Key, c.ownKey())
+			return owner && c.mayAdmit(a)
 		case kindPolicy:
 			return owner && a.Kind == actSet
 		}
@@ -160,9 +160,16 @@ func (c *clause) allowed(a *Action) bool {
 	return true
 }
 
-// ownKey is the writer entry of the author. An owner must not lose his rights,
-// or nobody could ever give any.
-func (c *clause) ownKey() []byte { return WriterKey(c.update.Author) }
+// mayAdmit reports whether the owner may set or delete this writer entry. It
+// must not be his own, or nobody could ever admit anyone, and it must name him
+// as the one who let the writer in.
+func (c *clause) mayAdmit(a *Action) bool {
+	if bytes.Equal(a.Key, WriterKey(c.update.Author)) {
+		return false
+	}
+	w, err := ParseWriter(a.Value)
+	return a.Kind == actDelete || err == nil && w.By == c.update.Author
+}
 
 // set gives a key a value.
 func (c *clause) set(k, value []byte) error {
