@@ -30,10 +30,22 @@ func Write(w io.Writer, payload []byte) error {
 	return err
 }
 
+// WriteBulk writes payload as one frame without copying it, header and payload
+// in two calls.
+func WriteBulk(w io.Writer, payload []byte) error {
+	var h [HeaderBytes]byte
+	binary.BigEndian.PutUint32(h[:], uint32(len(payload)))
+	if _, err := w.Write(h[:]); err != nil || len(payload) == 0 {
+		return err
+	}
+	_, err := w.Write(payload)
+	return err
+}
+
 // Read reads one frame of at most max payload bytes. It returns io.EOF only
 // when the stream ended before the frame began.
 func Read(r io.Reader, max int) ([]byte, error) {
-	n, err := readHeader(r, max)
+	n, err := ReadHeader(r, max)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +59,7 @@ func Read(r io.Reader, max int) ([]byte, error) {
 // ReadInto reads one frame into buf, which it must fit, and returns the filled
 // part. It serves readers of bulk bytes that reuse their buffers.
 func ReadInto(r io.Reader, buf []byte) ([]byte, error) {
-	n, err := readHeader(r, len(buf))
+	n, err := ReadHeader(r, len(buf))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +69,10 @@ func ReadInto(r io.Reader, buf []byte) ([]byte, error) {
 	return buf[:n], nil
 }
 
-func readHeader(r io.Reader, max int) (int, error) {
+// ReadHeader reads a frame's header and returns the length of its payload, at
+// most max, which the caller reads itself. It returns io.EOF only when the
+// stream ended before the frame began.
+func ReadHeader(r io.Reader, max int) (int, error) {
 	var h [HeaderBytes]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
 		return 0, err
