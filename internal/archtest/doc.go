@@ -1,0 +1,7 @@
+// Package archtest holds the rules of the whole tree as ordinary tests: who
+// may import whom, which packages are pure, that every package says what it is
+// for, and what tests may not do. The rules and their reasons are the tables
+// in its test files; docs/DESIGN.md, section 9, tells them in words.
+//
+// It must never be imported.
+package archtest
