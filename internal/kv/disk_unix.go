@@ -1,0 +1,15 @@
+//go:build linux || darwin
+
+package kv
+
+import "syscall"
+
+// diskFree returns the bytes that an ordinary user may still write to the file
+// system of dir.
+func diskFree(dir string) (uint64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}
