@@ -1,0 +1,221 @@
+package dht
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/simplelru"
+	kad "github.com/libp2p/go-libp2p-kad-dht"
+	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p-kad-dht/records"
+	record "github.com/libp2p/go-libp2p-record"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/atollnet/atoll/internal/kv"
+	"github.com/atollnet/atoll/internal/p2p"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+const (
+	prefix = "/atoll"
+	// kadProtocol is what the library makes of the prefix.
+	kadProtocol = prefix + "/kad/1.0.0"
+
+	// maxPerBucket and maxPerTable are how many peers of one address group
+	// (as the library cuts them) may stand in one bucket and in the whole
+	// routing table.
+	maxPerBucket = 3
+	maxPerTable  = 10
+)
+
+// What others may ask of this peer.
+var (
+	streamLimits = p2p.Limits{OpenPerPeer: 16, OpenTotal: 2048}
+	// questionRate is for all questions of one peer, putRate for those that
+	// make us check a record's signatures.
+	questionRate = p2p.Rate{PerSecond: 200, Burst: 2000}
+	putRate      = p2p.Rate{PerSecond: 20, Burst: 200}
+)
+
+// Errors that callers act on.
+var (
+	// ErrNotFound is returned when no peer that was asked has a record.
+	ErrNotFound = errors.New("no such record in the DHT")
+	// ErrOlder is returned for a head older than one that this peer has seen.
+	ErrOlder = errors.New("older than a head already seen")
+)
+
+// HeadRule judges head records.
+type HeadRule interface {
+	// Check reports why value is no head record of the object.
+	Check(object wire.ObjectID, value []byte) error
+	// Newer reports whether a is newer than b; both have passed Check.
+	Newer(object wire.ObjectID, a, b []byte) bool
+}
+
+// Config says how a peer takes part. Host and Heads are needed.
+type Config struct {
+	Host  *p2p.Host
+	Store kv.Store // keeps records over restarts, under prefix 'd'; nil: in memory
+	Heads HeadRule
+	// LoopbackOK says that the network lies on one machine or in one test:
+	// any mixture of addresses is welcome and every peer serves.
+	LoopbackOK bool
+	// Bootstrap returns peers to turn to when none is known; may be nil.
+	Bootstrap func() []peer.AddrInfo
+	Log       *slog.Logger // nil: silent
+}
+
+// DHT is this peer's part of the network's table. All of its methods are safe
+// for concurrent use.
+type DHT struct {
+	config    Config
+	log       *slog.Logger
+	host      *p2p.Host
+	id        peer.ID
+	kad       *kad.IpfsDHT
+	messenger *messenger
+	table     *table
+	held      *records.ValueStore // the records held for others, as the library keeps them
+	suspects  suspects
+	meets     chan peer.ID
+	news      chan wire.ExtentID
+	repairs   chan struct{}
+
+	ctx    context.Context // ends when Close begins
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool
+	tasks  sync.WaitGroup
+}
+
+// New joins the DHT and serves it. It returns at once; Ready waits for company.
+func New(ctx context.Context, c Config) (*DHT, error) {
+	d := &DHT{
+		config:    c,
+		log:       c.Log,
+		host:      c.Host,
+		id:        p2p.ToLibp2p(c.Host.Self()),
+		messenger: newMessenger(c.Host, kadProtocol),
+		meets:     make(chan peer.ID, meetsMax),
+		news:      make(chan wire.ExtentID, newsMax),
+		repairs:   make(chan struct{}, repairsMax),
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if d.table, err = openTable(ctx, openDatastore(c.Store), d.id, c.Heads); err != nil {
+		return nil, fmt.Errorf("dht: open the records: %w", err)
+	}
+	rules := record.NamespacedValidator{headNamespace: headValidator{c.Heads}}
+	d.held = records.NewValueStore(d.table, rules, 0)
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	if d.kad, err = kad.New(c.Host.Guarded(streamLimits), d.options(rules)...); err != nil {
+		d.cancel()
+		return nil, fmt.Errorf("dht: start: %w", err)
+	}
+	d.run(d.meet)
+	d.run(d.republish)
+	return d, nil
+}
+
+func (d *DHT) options(rules record.Validator) []kad.Option {
+	// The library's cache of provider sets is not bounded by the number of
+	// providers; the table behind it is, so keep the cache as small as it gets.
+	cache, err := simplelru.NewLRU(1, nil)
+	if err != nil {
+		panic(err) // only a size below one fails
+	}
+	opts := []kad.Option{
+		kad.ProtocolPrefix(prefix),
+		kad.Validator(rules),
+		kad.Datastore(d.table),
+		kad.MaxRecordAge(0), // heads do not expire
+		kad.ProviderManagerOpts(records.ProvideValidity(providerValidity), records.ProviderAddrTTL(providerAddrTTL), records.Cache(cache)),
+		kad.WithCustomMessageSender(func(host.Host, []protocol.ID) pb.MessageSenderWithDisconnect { return d.messenger }),
+		kad.OnRequestHook(d.limit()),
+		kad.BootstrapPeersFunc(d.bootstrap),
+	}
+	if d.config.LoopbackOK {
+		return append(opts, kad.Mode(kad.ModeServer))
+	}
+	return append(opts,
+		// A peer serves unless it knows that it cannot be reached: in a
+		// network of one household nobody ever learns that he can.
+		kad.Mode(kad.ModeAutoServer),
+		kad.RoutingTablePeerDiversityFilter(newDiversity(d.host.Libp2p())),
+	)
+}
+
+// limit returns the hook that resets streams of peers that ask too much.
+func (d *DHT) limit() func(context.Context, network.Stream, *pb.Message) {
+	questions := p2p.NewBuckets[peer.ID](questionRate, time.Now)
+	puts := p2p.NewBuckets[peer.ID](putRate, time.Now)
+	return func(_ context.Context, s network.Stream, q *pb.Message) {
+		p := s.Conn().RemotePeer()
+		if !questions.Take(p) || q.GetType() == pb.Message_PUT_VALUE && !puts.Take(p) {
+			q.Type = pb.Message_MessageType(-1) // the library knows no such question and ends the stream
+			s.ResetWithError(network.StreamRateLimited)
+		}
+	}
+}
+
+func (d *DHT) bootstrap() []peer.AddrInfo {
+	if d.config.Bootstrap == nil {
+		return nil
+	}
+	return d.config.Bootstrap()
+}
+
+// Close ends all lookups and background work and waits for them.
+func (d *DHT) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.cancel()
+	err := d.kad.Close()
+	d.tasks.Wait()
+	return err
+}
+
+// begin announces a task; whoever gets true calls tasks.Done at its end.
+func (d *DHT) begin() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return false
+	}
+	d.tasks.Add(1)
+	return true
+}
+
+// run runs f in the background until the DHT closes.
+func (d *DHT) run(f func(context.Context)) {
+	if !d.begin() {
+		return
+	}
+	go func() {
+		defer d.tasks.Done()
+		f(d.ctx)
+	}()
+}
+
+// bound returns a context that ends with ctx and with the DHT.
+func (d *DHT) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(d.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+func (d *DHT) connected(p peer.ID) bool {
+	return d.host.Libp2p().Network().Connectedness(p) == network.Connected
+}

@@ -1,0 +1,271 @@
+package dht
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p-kad-dht/records"
+	record "github.com/libp2p/go-libp2p-record"
+	recpb "github.com/libp2p/go-libp2p-record/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+const (
+	headNamespace = "atoll-head"
+
+	// headQuorum is how many peers must have given a head, the newest among
+	// them, before a lookup ends early.
+	headQuorum = 4
+	// confirmTail is how long a put waits for the rest once half of the
+	// peers have confirmed.
+	confirmTail = 500 * time.Millisecond
+	// repairsMax bounds the lookups whose stale answers are being mended at
+	// the same time.
+	repairsMax = 4
+)
+
+func headKey(object wire.ObjectID) string { return "/" + headNamespace + "/" + object.String() }
+
+func parseHeadKey(key string) (wire.ObjectID, error) {
+	text, ok := strings.CutPrefix(key, "/"+headNamespace+"/")
+	if !ok {
+		return wire.ObjectID{}, fmt.Errorf("dht: %q is not the key of a head", key)
+	}
+	return wire.ParseObjectID(text)
+}
+
+// headValidator is the library's view of a HeadRule.
+type headValidator struct{ rule HeadRule }
+
+// Validate refuses what is no head record of the object that the key names.
+func (v headValidator) Validate(key string, value []byte) error {
+	object, err := parseHeadKey(key)
+	if err != nil {
+		return err
+	}
+	if len(value) > wire.HeadBytesMax {
+		return fmt.Errorf("dht: head of %d bytes, limit %d", len(value), wire.HeadBytesMax)
+	}
+	return v.rule.Check(object, value)
+}
+
+// Select returns the index of the newest value; the first one among equals.
+func (v headValidator) Select(key string, values [][]byte) (int, error) {
+	object, err := parseHeadKey(key)
+	if err != nil || len(values) == 0 {
+		return 0, fmt.Errorf("dht: nothing to select from for %q", key)
+	}
+	best := 0
+	for i := 1; i < len(values); i++ {
+		if v.rule.Newer(object, values[i], values[best]) {
+			best = i
+		}
+	}
+	return best, nil
+}
+
+// PutHead stores a head record at the peers nearest to its key, and here, and
+// returns how many others confirmed that they hold it. That none did is no
+// error: there may be nobody else. Errors: those of HeadRule.Check; ErrOlder if
+// this peer has seen a newer one.
+func (d *DHT) PutHead(ctx context.Context, object wire.ObjectID, value []byte) (confirmed int, err error) {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
+	key := headKey(object)
+	if err := (headValidator{d.config.Heads}).Validate(key, value); err != nil {
+		return 0, err
+	}
+	rec := record.MakePutRecord(key, value)
+	if err := d.keep(ctx, object, rec); err != nil {
+		return 0, fmt.Errorf("dht: put head of %s: %w", object, err)
+	}
+	nearest, err := d.Closest(ctx, key)
+	if errors.Is(err, errNoPeers) {
+		return 0, nil
+	}
+	if err != nil && len(nearest) == 0 {
+		return 0, fmt.Errorf("dht: put head: %w", err)
+	}
+	return d.putAll(ctx, nearest, rec), nil
+}
+
+// keep stores a record of this peer's own here.
+func (d *DHT) keep(ctx context.Context, object wire.ObjectID, rec *recpb.Record) error {
+	switch err := d.held.Put(ctx, string(rec.Key), rec); {
+	case errors.Is(err, records.ErrOldRecord):
+		return ErrOlder
+	case err != nil && !errors.Is(err, errTableFull): // the floor has room for it in any case
+		return err
+	}
+	return d.table.raiseFloor(ctx, object, rec.Value)
+}
+
+// putAll puts a record to all peers at once and returns how many confirmed. It
+// returns when all have answered, or a short while after half of them have.
+func (d *DHT) putAll(ctx context.Context, peers []peer.ID, rec *recpb.Record) (confirmed int) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan error, len(peers))
+	for _, p := range peers {
+		d.run(func(context.Context) { results <- d.putOne(ctx, p, rec) })
+	}
+	var tail <-chan time.Time
+	for range peers {
+		select {
+		case err := <-results:
+			if err == nil {
+				confirmed++
+			}
+		case <-tail:
+			return confirmed
+		case <-ctx.Done():
+			return confirmed
+		}
+		if tail == nil && 2*confirmed >= len(peers) {
+			tail = time.After(confirmTail)
+		}
+	}
+	return confirmed
+}
+
+// putOne puts a record to p and returns nil if p says that it holds it. (The
+// library's own way trusts the answer to hold a record at all.)
+func (d *DHT) putOne(ctx context.Context, p peer.ID, rec *recpb.Record) error {
+	q := pb.NewMessage(pb.Message_PUT_VALUE, rec.Key, 0)
+	q.Record = rec
+	answer, err := d.messenger.SendRequest(ctx, p, q)
+	if err != nil {
+		return err
+	}
+	if string(answer.GetRecord().GetValue()) != string(rec.GetValue()) {
+		return fmt.Errorf("dht: %s did not confirm the record", p)
+	}
+	return nil
+}
+
+// Head returns the newest head record of the object that the nearest peers, or
+// this one, hold, and never an older one than this peer has seen. Errors:
+// ErrNotFound; that of the context.
+func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
+	poll := &headPoll{dht: d, object: object, key: headKey(object), with: map[peer.ID]bool{}}
+	poll.best = d.table.floor(ctx, object)
+	if rec, err := d.held.Get(ctx, poll.key); err == nil && rec != nil {
+		poll.offer(rec.GetValue())
+	}
+	nearest, err := d.walk(ctx, poll.key, poll.ask, poll.enough)
+	best := poll.result()
+	if best == nil {
+		if err == nil || errors.Is(err, errNoPeers) {
+			err = ErrNotFound
+		}
+		return nil, fmt.Errorf("dht: head of %s: %w", object, err)
+	}
+	if err := d.table.raiseFloor(ctx, object, best); err != nil && !errors.Is(err, ErrOlder) {
+		return nil, fmt.Errorf("dht: head of %s: %w", object, err)
+	}
+	d.mend(poll.stale(nearest), record.MakePutRecord(poll.key, best))
+	return best, nil
+}
+
+// headPoll collects the answers of one lookup of a head.
+type headPoll struct {
+	dht    *DHT
+	object wire.ObjectID
+	key    string
+
+	mu    sync.Mutex
+	best  []byte
+	with  map[peer.ID]bool // who answered: whether with the best so far
+	count int              // answers that held a head
+}
+
+func (h *headPoll) ask(ctx context.Context, p peer.ID) ([]*peer.AddrInfo, error) {
+	answer, err := h.dht.messenger.SendRequest(ctx, p, pb.NewMessage(pb.Message_GET_VALUE, []byte(h.key), 0))
+	if err != nil {
+		return nil, err
+	}
+	value := answer.GetRecord().GetValue()
+	valid := string(answer.GetRecord().GetKey()) == h.key &&
+		(headValidator{h.dht.config.Heads}).Validate(h.key, value) == nil
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.with[p] = false
+	if valid {
+		h.count++
+		h.with[p] = h.offerLocked(value)
+	}
+	return pb.PBPeersToPeerInfos(answer.GetCloserPeers()), nil
+}
+
+func (h *headPoll) offer(value []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.offerLocked(value)
+}
+
+// offerLocked takes a valid head into account and reports whether it is as new
+// as the best one.
+func (h *headPoll) offerLocked(value []byte) bool {
+	rule := h.dht.config.Heads
+	switch {
+	case h.best == nil || rule.Newer(h.object, value, h.best):
+		clear(h.with)
+		h.best = value
+		return true
+	default:
+		return !rule.Newer(h.object, h.best, value)
+	}
+}
+
+func (h *headPoll) enough() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count >= headQuorum
+}
+
+func (h *headPoll) result() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.best
+}
+
+// stale returns those of the peers whose answer was not the best head.
+func (h *headPoll) stale(peers []peer.ID) []peer.ID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var stale []peer.ID
+	for _, p := range peers {
+		if !h.with[p] {
+			stale = append(stale, p)
+		}
+	}
+	return stale
+}
+
+// mend gives the newest head to near peers that lack it, in the background. If
+// too much is being mended already, the next lookup will.
+func (d *DHT) mend(stale []peer.ID, rec *recpb.Record) {
+	if len(stale) == 0 {
+		return
+	}
+	select {
+	case d.repairs <- struct{}{}:
+	default:
+		return
+	}
+	d.run(func(ctx context.Context) {
+		defer func() { <-d.repairs }()
+		ctx, cancel := context.WithTimeout(ctx, 2*rpcTimeout)
+		defer cancel()
+		d.putAll(ctx, stale, rec)
+	})
+}

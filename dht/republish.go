@@ -1,0 +1,91 @@
+package dht
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ipfs/go-datastore/query"
+	"google.golang.org/protobuf/proto"
+
+	recpb "github.com/libp2p/go-libp2p-record/pb"
+)
+
+const (
+	// republishAge is how old a held head becomes, on average, before it is
+	// put again. A put renews it at everyone who takes it, so usually one of
+	// its twenty holders does the work for all.
+	republishAge = 8 * time.Hour
+	// republishPause separates two puts, and republishRound two rounds over
+	// what is held: the table is put again at a rate that nobody notices.
+	republishPause = time.Second
+	republishRound = 20 * time.Minute
+)
+
+// republish puts again the heads that this peer holds, so that they outlive
+// those who hold them.
+func (d *DHT) republish(ctx context.Context) {
+	for sleep(ctx, jitter(republishRound)) {
+		if err := d.republishRound(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			d.log.Warn("cannot republish heads", "error", err)
+		}
+	}
+}
+
+// republishRound puts again what is old at the given time.
+func (d *DHT) republishRound(ctx context.Context, now time.Time) error {
+	results, err := d.table.Query(ctx, query.Query{Prefix: headPrefix})
+	if err != nil {
+		return err
+	}
+	defer results.Close()
+	for {
+		r, ok := results.NextSync()
+		if !ok || r.Error != nil {
+			return r.Error
+		}
+		rec := new(recpb.Record)
+		if proto.Unmarshal(r.Value, rec) != nil || !old(rec, now) {
+			continue
+		}
+		d.republishOne(ctx, rec)
+		if !sleep(ctx, jitter(republishPause)) {
+			return ctx.Err()
+		}
+	}
+}
+
+func (d *DHT) republishOne(ctx context.Context, rec *recpb.Record) {
+	rec.TimeReceived = ""
+	nearest, err := d.Closest(ctx, string(rec.Key))
+	if err != nil {
+		return
+	}
+	d.putAll(ctx, nearest, rec)
+	// Renews its age here; if a newer one has come meanwhile, that one stays.
+	_ = d.held.Put(ctx, string(rec.Key), rec)
+}
+
+// old reports whether a record was received long ago. The limit differs from
+// peer to peer and from time to time, so that not all holders begin at once.
+func old(rec *recpb.Record, now time.Time) bool {
+	received, err := time.Parse(time.RFC3339Nano, string(rec.GetTimeReceived()))
+	return err != nil || now.Sub(received) > jitter(republishAge)
+}
+
+// jitter returns a time between three and five quarters of d.
+func jitter(d time.Duration) time.Duration {
+	return d*3/4 + rand.N(d/2)
+}
+
+// sleep waits and reports whether the context still holds.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,249 @@
+package dht
+
+import (
+	"bytes"
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	ds "github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/query"
+	kb "github.com/libp2p/go-libp2p-kbucket"
+	recpb "github.com/libp2p/go-libp2p-record/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// Bounds on what others may make this peer keep.
+const (
+	headsMax           = 8192    // head records; of wire.HeadBytesMax each at most
+	providersMax       = 1 << 18 // provider records of all extents, some 150 bytes each
+	providersPerKeyMax = 128     // provider records of one extent
+)
+
+var errTableFull = errors.New("dht: no room for the record")
+
+// The library files heads under /atoll-head and providers under /providers.
+const (
+	headPrefix     = "/" + headNamespace + "/"
+	providerPrefix = "/providers/"
+	floorPrefix    = "/floor/"
+)
+
+// table is the datastore beneath the library's record stores. It bounds them,
+// and it never lets an older head replace a newer one, whichever way that came.
+//
+// Floors are the heads that this peer itself has put or looked up. Only its own
+// user adds to them, so they have no limit and are never dropped.
+type table struct {
+	ds.Batching
+	rule HeadRule
+	self kb.ID
+
+	mu        sync.Mutex // makes check and write one step
+	heads     map[ds.Key]kb.ID
+	providers int
+}
+
+// openTable counts what the datastore holds.
+func openTable(ctx context.Context, inner ds.Batching, self peer.ID, rule HeadRule) (*table, error) {
+	t := &table{Batching: inner, rule: rule, self: kb.ConvertPeerID(self), heads: map[ds.Key]kb.ID{}}
+	err := t.keys(ctx, headPrefix, 0, func(k ds.Key) error {
+		distance, err := t.distance(k)
+		t.heads[k] = distance
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t, t.keys(ctx, providerPrefix, 0, func(ds.Key) error {
+		t.providers++
+		return nil
+	})
+}
+
+// keys calls fn for the keys under a prefix, at most limit of them unless it
+// is 0.
+func (t *table) keys(ctx context.Context, prefix string, limit int, fn func(ds.Key) error) error {
+	results, err := t.Batching.Query(ctx, query.Query{Prefix: prefix, KeysOnly: true, Limit: limit})
+	if err != nil {
+		return err
+	}
+	defer results.Close()
+	for {
+		r, ok := results.NextSync()
+		if !ok {
+			return nil
+		}
+		if r.Error != nil {
+			return r.Error
+		}
+		if err := fn(ds.RawKey(r.Key)); err != nil {
+			return err
+		}
+	}
+}
+
+// distance returns how far the record filed under k is from this peer.
+func (t *table) distance(k ds.Key) (kb.ID, error) {
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(k.BaseNamespace())
+	if err != nil {
+		return nil, fmt.Errorf("dht: foreign key %s in the store: %w", k, err)
+	}
+	return kb.Xor(kb.ConvertKey(string(key)), t.self), nil
+}
+
+// Put stores a record of the library's if there is room for it.
+func (t *table) Put(ctx context.Context, k ds.Key, value []byte) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch name := k.String(); {
+	case strings.HasPrefix(name, headPrefix):
+		return t.putHead(ctx, k, value)
+	case strings.HasPrefix(name, providerPrefix):
+		return t.putProvider(ctx, k, value)
+	default:
+		return fmt.Errorf("dht: no such kind of record: %s", name)
+	}
+}
+
+// Delete removes a record.
+func (t *table) Delete(ctx context.Context, k ds.Key) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.remove(ctx, k)
+}
+
+func (t *table) remove(ctx context.Context, k ds.Key) error {
+	had, err := t.Batching.Has(ctx, k)
+	if err != nil || !had {
+		return err
+	}
+	if err := t.Batching.Delete(ctx, k); err != nil {
+		return err
+	}
+	if strings.HasPrefix(k.String(), providerPrefix) {
+		t.providers--
+	}
+	delete(t.heads, k)
+	return nil
+}
+
+// Batch returns a batch that writes one by one, within the bounds.
+func (t *table) Batch(context.Context) (ds.Batch, error) { return ds.NewBasicBatch(t), nil }
+
+func (t *table) putHead(ctx context.Context, k ds.Key, value []byte) error {
+	object, head, err := parseRecord(value)
+	if err != nil {
+		return err
+	}
+	for _, known := range [][]byte{t.head(ctx, k), t.floor(ctx, object)} {
+		if known != nil && t.rule.Newer(object, known, head) {
+			return ErrOlder
+		}
+	}
+	if t.heads[k] == nil {
+		if err := t.makeRoom(ctx, k); err != nil {
+			return err
+		}
+	}
+	return t.Batching.Put(ctx, k, value)
+}
+
+// makeRoom counts a new head. A full table drops the head farthest from this
+// peer: those near to it are its to keep.
+func (t *table) makeRoom(ctx context.Context, k ds.Key) error {
+	distance, err := t.distance(k)
+	if err != nil {
+		return err
+	}
+	if len(t.heads) >= headsMax {
+		far, most := k, distance
+		for other, d := range t.heads {
+			if bytes.Compare(d, most) > 0 {
+				far, most = other, d
+			}
+		}
+		if far == k {
+			return errTableFull
+		}
+		if err := t.remove(ctx, far); err != nil {
+			return err
+		}
+	}
+	t.heads[k] = distance
+	return nil
+}
+
+// head returns the head record that is filed under k, or nil.
+func (t *table) head(ctx context.Context, k ds.Key) []byte {
+	value, err := t.Batching.Get(ctx, k)
+	if err != nil {
+		return nil
+	}
+	_, head, _ := parseRecord(value)
+	return head
+}
+
+func parseRecord(value []byte) (wire.ObjectID, []byte, error) {
+	var rec recpb.Record
+	if err := proto.Unmarshal(value, &rec); err != nil {
+		return wire.ObjectID{}, nil, fmt.Errorf("dht: record: %w", err)
+	}
+	object, err := parseHeadKey(string(rec.GetKey()))
+	return object, rec.GetValue(), err
+}
+
+func (t *table) putProvider(ctx context.Context, k ds.Key, value []byte) error {
+	had, err := t.Batching.Has(ctx, k)
+	if err != nil {
+		return err
+	}
+	if !had {
+		n := 0
+		err := t.keys(ctx, k.Parent().String(), providersPerKeyMax, func(ds.Key) error { n++; return nil })
+		if err != nil {
+			return err
+		}
+		if n >= providersPerKeyMax || t.providers >= providersMax {
+			return errTableFull
+		}
+		t.providers++
+	}
+	return t.Batching.Put(ctx, k, value)
+}
+
+func floorKey(object wire.ObjectID) ds.Key { return ds.RawKey(floorPrefix + object.String()) }
+
+// floor returns the newest head of the object that this peer has put or looked
+// up, or nil.
+func (t *table) floor(ctx context.Context, object wire.ObjectID) []byte {
+	value, err := t.Batching.Get(ctx, floorKey(object))
+	if err != nil {
+		return nil
+	}
+	return value
+}
+
+// raiseFloor notes, durably, that this peer has seen a head. It fails with
+// ErrOlder if it has seen a newer one.
+func (t *table) raiseFloor(ctx context.Context, object wire.ObjectID, head []byte) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := t.floor(ctx, object)
+	switch {
+	case bytes.Equal(known, head) && known != nil:
+		return nil
+	case known != nil && t.rule.Newer(object, known, head):
+		return ErrOlder
+	}
+	if err := t.Batching.Put(ctx, floorKey(object), head); err != nil {
+		return fmt.Errorf("dht: keep the floor: %w", err)
+	}
+	return t.Batching.Sync(ctx, floorKey(object))
+}
