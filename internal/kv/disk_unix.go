@@ -2,7 +2,13 @@
 
 package kv
 
-import "syscall"
+import (
+	"runtime"
+	"syscall"
+)
+
+// seekHole makes Seek find the first hole of a file.
+var seekHole = map[string]int{"linux": 4, "darwin": 3}[runtime.GOOS]
 
 // diskFree returns the bytes that an ordinary user may still write to the file
 // system of dir.

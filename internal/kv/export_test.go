@@ -1,19 +1,19 @@
 package kv
 
+import "context"
+
 // WithFree returns the options with another measure of the disk's free bytes.
 func (o Options) WithFree(free func(string) (uint64, error)) Options {
 	o.free = free
 	return o
 }
 
-// Collect runs one round of the collection now, as many files as are dead.
-func Collect(s Store) (files int, err error) {
-	for {
-		if err := s.(*store).collectOne(); err != nil {
-			return files, err
-		}
-		files++
+// Collect compacts the index, which finds what is dead, and collects it.
+func Collect(s Store) error {
+	if err := s.(*store).db.Flatten(1); err != nil {
+		return err
 	}
+	return s.(*store).collect(context.Background())
 }
 
 // SyncGroup and its do let tests hold a run.

@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -71,14 +72,28 @@ func trim(path string) error {
 		return err
 	}
 	defer f.Close()
-	buf := make([]byte, step)
-	for end := int64(2 * valueFileBytes); end > 0; end -= step {
-		if _, err := f.ReadAt(buf, end-step); err != nil {
+	end, err := dataEnd(f)
+	if err != nil {
+		return err
+	}
+	for buf := make([]byte, step); end > 0; end -= min(end, step) {
+		part := buf[:min(end, step)]
+		start := end - int64(len(part))
+		if _, err := f.ReadAt(part, start); err != nil {
 			return err
 		}
-		if n := len(bytes.TrimRight(buf, "\x00")); n > 0 {
-			return f.Truncate(min(end-step+int64(n)+slack, 2*valueFileBytes))
+		if n := len(bytes.TrimRight(part, "\x00")); n > 0 {
+			return f.Truncate(min(start+int64(n)+slack, 2*valueFileBytes))
 		}
 	}
 	return f.Truncate(valueHeaderBytes)
+}
+
+// dataEnd returns where the hole at the end of a file that is written in order
+// may begin, as far as the file system tells.
+func dataEnd(f *os.File) (int64, error) {
+	if hole, err := f.Seek(0, seekHole); err == nil {
+		return hole, nil
+	}
+	return f.Seek(0, io.SeekEnd)
 }
