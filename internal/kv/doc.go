@@ -13,9 +13,10 @@
 //
 //	'p'  objects/store: shares, manifests, leases
 //	't'  objects/store: tree nodes
-//	'r'  bft/runner: what rings have decided and voted
+//	'r'  bft: what rings have decided and voted
+//	'a'  objects/archive: what is archived, and what is still to be
 //	'd'  dht: records and providers
-//	'g'  gateway: session floors, caches
+//	'g'  gateway: caches
 //
 // # What a crash leaves
 //
