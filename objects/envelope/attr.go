@@ -18,7 +18,7 @@ const (
 	attrPadding   = 32 // the unit to which encoded attributes are padded
 	attrModeMax   = 0o7777
 	attrNsecMax   = 1_000_000_000 - 1
-	attrBytesMax  = TargetBytesMax + 2*attrPadding
+	attrBytesMax  = TargetBytesMax + 1 + 2*attrPadding // the longest padded: header, target, a pad of up to 33
 	attrSealedMax = attrBytesMax + SealedOverhead
 )
 
