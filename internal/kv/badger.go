@@ -25,7 +25,8 @@ type store struct {
 	closed bool
 	calls  sync.WaitGroup
 
-	faulted atomic.Bool // a read met a memory fault, perhaps under Badger's locks
+	resident resident
+	faulted  atomic.Bool // a read met a memory fault, perhaps under Badger's locks
 
 	stop       context.CancelFunc // ends the collection
 	collecting sync.WaitGroup
@@ -38,6 +39,7 @@ func newStore(dir string, o Options, db *badger.DB, index, values string) (*stor
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &store{dir: dir, options: o, db: db, files: files, stop: stop}
+	s.resident.values = values
 	s.collecting.Go(func() { s.collectLoop(ctx) })
 	return s, nil
 }
@@ -59,7 +61,8 @@ func (s *store) View(fn func(Reader) error) error {
 	return s.call(func() error {
 		txn := s.db.NewTransaction(false)
 		defer txn.Discard()
-		return s.guard(func() error { return fn(reader{txn}) })
+		defer s.resident.settle()
+		return s.guard(func() error { return fn(reader{txn, &s.resident}) })
 	})
 }
 
@@ -69,14 +72,16 @@ func (s *store) Update(fn func(Writer) error) error {
 		defer s.writing.Unlock()
 		txn := s.db.NewTransaction(true)
 		defer txn.Discard()
-		w := &writer{reader: reader{txn}}
+		defer s.resident.settle()
+		w := &writer{reader: reader{txn, &s.resident}}
 		if err := s.guard(func() error { return fn(w) }); err != nil {
 			return err
 		}
 		if err := s.checkRoomFor(w); err != nil {
 			return err
 		}
-		return classifyWrite(txn.Commit())
+		s.resident.touch(w.budget.bulk)
+		return classifyWrite(s.resident.mayUnmap(txn.Commit))
 	})
 }
 
@@ -129,7 +134,10 @@ func (s *store) Close() error {
 }
 
 // reader is a Reader on a transaction.
-type reader struct{ txn *badger.Txn }
+type reader struct {
+	txn      *badger.Txn
+	resident *resident
+}
 
 func (r reader) Get(key []byte, fn func([]byte) error) error {
 	if len(key) == 0 {
@@ -142,19 +150,19 @@ func (r reader) Get(key []byte, fn func([]byte) error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	return value(item, fn)
+	return r.value(item, fn)
 }
 
 func (r reader) Scan(prefix, from []byte, keysOnly bool, fn func(key, value []byte) (bool, error)) error {
 	o := badger.IteratorOptions{Prefix: prefix}
 	it := r.txn.NewIterator(o)
-	defer it.Close()
+	defer func() { _ = r.resident.mayUnmap(func() error { it.Close(); return nil }) }()
 	start := prefix
 	if string(from) > string(prefix) {
 		start = from
 	}
 	for it.Seek(start); it.Valid(); it.Next() {
-		more, err := visit(it.Item(), keysOnly, fn)
+		more, err := r.visit(it.Item(), keysOnly, fn)
 		if err != nil || !more {
 			return err
 		}
@@ -163,11 +171,11 @@ func (r reader) Scan(prefix, from []byte, keysOnly bool, fn func(key, value []by
 }
 
 // visit calls fn for one item of a scan.
-func visit(item *badger.Item, keysOnly bool, fn func(key, value []byte) (bool, error)) (more bool, err error) {
+func (r reader) visit(item *badger.Item, keysOnly bool, fn func(key, value []byte) (bool, error)) (more bool, err error) {
 	if keysOnly {
 		return fn(item.Key(), nil)
 	}
-	err = value(item, func(v []byte) (err error) {
+	err = r.value(item, func(v []byte) (err error) {
 		more, err = fn(item.Key(), v)
 		return err
 	})
@@ -176,11 +184,12 @@ func visit(item *badger.Item, keysOnly bool, fn func(key, value []byte) (bool, e
 
 // value calls fn with an item's value. Badger gives the empty value for one
 // that it cannot read or whose checksum is wrong.
-func value(item *badger.Item, fn func([]byte) error) error {
+func (r reader) value(item *badger.Item, fn func([]byte) error) error {
 	return item.Value(func(v []byte) error {
 		if len(v) == 0 && item.ValueSize() > 0 {
 			return fmt.Errorf("%w: a value cannot be read", ErrDamaged)
 		}
+		r.resident.touch(len(v))
 		return fn(v)
 	})
 }

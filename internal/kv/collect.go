@@ -28,7 +28,7 @@ func (s *store) collectLoop(ctx context.Context) {
 // collect rewrites value files that are mostly dead, one after another.
 func (s *store) collect(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := s.collectOne()
+		err := s.resident.mayUnmap(s.collectOne)
 		if errors.Is(err, badger.ErrNoRewrite) {
 			return nil
 		}
