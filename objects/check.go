@@ -1,0 +1,210 @@
+package objects
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/plan"
+	"github.com/atollnet/atoll/objects/transfer"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// extentsProbed is how many extents a check asks about at once.
+const extentsProbed = 4
+
+// ExtentHealth is what holders proved of one extent, just now.
+type ExtentHealth struct {
+	Extent  wire.ExtentID
+	K, N    int
+	Alive   int // distinct shares that a holder proved
+	Holders []wire.PeerID
+	Healthy bool
+	Tree    bool // it holds nodes of the tree, not blocks of files
+	Files   []string
+	Err     error // why fewer than K shares are alive, or its manifest is not to be had
+}
+
+// Health is the state of all that an entry stands on.
+type Health struct {
+	Version  wire.Version
+	Files    int
+	Bytes    int64
+	Verified int64
+	Alone    bool // this peer is the only holder
+	Extents  []ExtentHealth
+}
+
+// filesNamedMax is how many files a check names for one extent.
+const filesNamedMax = 16
+
+// Check asks the holders of every extent below an entry, now and never from
+// memory, to prove a range of each share. With verify it also reads every byte.
+func (s *Snapshot) Check(ctx context.Context, e *Entry, hint []transfer.Source, verify bool, progress func(done, total int)) (Health, error) {
+	h := Health{Version: s.Version}
+	extents, err := s.extentsBelow(ctx, e, &h)
+	if err != nil {
+		return h, err
+	}
+	for _, source := range hint {
+		extents[source.Extent] = &ExtentHealth{Extent: source.Extent, Tree: true}
+	}
+	sources := make(map[wire.ExtentID]transfer.Source, len(hint))
+	for _, source := range hint {
+		sources[source.Extent] = source
+	}
+	if err := s.probeAll(ctx, extents, sources, progress); err != nil {
+		return h, err
+	}
+	holders := make(map[wire.PeerID]bool)
+	for _, id := range slices.SortedFunc(maps.Keys(extents), compareExtents) {
+		h.Extents = append(h.Extents, *extents[id])
+		for _, p := range extents[id].Holders {
+			holders[p] = true
+		}
+	}
+	h.Alone = len(holders) == 1 && holders[s.g.Self]
+	if verify {
+		h.Verified, err = s.verify(ctx, e)
+	}
+	return h, err
+}
+
+func compareExtents(a, b wire.ExtentID) int { return slices.Compare(a[:], b[:]) }
+
+// extentsBelow finds the extents that the files below an entry refer to.
+func (s *Snapshot) extentsBelow(ctx context.Context, e *Entry, h *Health) (map[wire.ExtentID]*ExtentHealth, error) {
+	extents := make(map[wire.ExtentID]*ExtentHealth)
+	add := func(file *Entry) error {
+		h.Files++
+		h.Bytes += file.Size
+		for w, err := range s.refs(ctx, file, 0, file.Size, func(int64) {}) {
+			if err != nil {
+				return err
+			}
+			if w.ref.IsInline() {
+				continue
+			}
+			x := extents[w.ref.Extent]
+			if x == nil {
+				x = &ExtentHealth{Extent: w.ref.Extent}
+				extents[w.ref.Extent] = x
+			}
+			if n := len(x.Files); n == 0 || (x.Files[n-1] != file.Path && n < filesNamedMax) {
+				x.Files = append(x.Files, file.Path)
+			}
+		}
+		return nil
+	}
+	switch e.Kind {
+	case update.KindFile:
+		return extents, add(e)
+	case update.KindDir:
+		for below, err := range s.Walk(ctx, e) {
+			if err == nil && below.Kind == update.KindFile {
+				err = add(below)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return extents, nil
+}
+
+func (s *Snapshot) probeAll(ctx context.Context, extents map[wire.ExtentID]*ExtentHealth, hinted map[wire.ExtentID]transfer.Source, progress func(done, total int)) error {
+	var mu sync.Mutex
+	done := 0
+	probes, ctx := errgroup.WithContext(ctx)
+	probes.SetLimit(extentsProbed)
+	for id, x := range extents {
+		probes.Go(func() error {
+			source, known := hinted[id]
+			if !known {
+				var err error
+				if source, err = s.source(ctx, id); err != nil {
+					return err
+				}
+			}
+			s.g.probe(ctx, x, source)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			progress(done, len(extents))
+			return ctx.Err()
+		})
+	}
+	return probes.Wait()
+}
+
+// probe asks each holder of an extent for a proof.
+func (g *Gateway) probe(ctx context.Context, x *ExtentHealth, source transfer.Source) {
+	m, err := g.Fetcher.Manifest(ctx, source)
+	if err != nil {
+		x.Err = errs.New("check extent", x.Extent.String(), errs.TooFew, err)
+		return
+	}
+	x.K, x.N = int(m.K), int(m.N)
+	proved := make(map[int]bool)
+	holders := make(map[wire.PeerID]bool)
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for _, held := range g.Fetcher.Holders(ctx, source) {
+		asked.Go(func() {
+			if _, err := g.Fetcher.Probe(ctx, held.Peer, m, held.Share, g.nonce()); err != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			proved[held.Share], holders[held.Peer] = true, true
+		})
+	}
+	asked.Wait()
+	x.Alive = len(proved)
+	x.Holders = slices.SortedFunc(maps.Keys(holders), func(a, b wire.PeerID) int { return slices.Compare(a[:], b[:]) })
+	x.Healthy = g.healthy(x)
+	if x.Alive < x.K {
+		x.Err = errs.Newf("check extent", x.Extent.String(), errs.TooFew, "%d shares answer, %d are needed", x.Alive, x.K)
+	}
+}
+
+// healthy compares what is alive with what the plan asks for the peers at
+// hand: while there is no other peer, one copy here is all that can be had.
+func (g *Gateway) healthy(x *ExtentHealth) bool {
+	peers := len(g.Peers.Candidates())
+	if peers <= 1 {
+		return x.Alive >= x.K
+	}
+	return x.Alive >= plan.Enough(x.K, x.N, min(peers, x.N))
+}
+
+// nonce makes each probe ask for another range.
+func (g *Gateway) nonce() (n [32]byte) {
+	if _, err := io.ReadFull(g.Random, n[:]); err != nil {
+		panic(err) // the system's generator does not fail
+	}
+	return n
+}
+
+// verify reads every byte below an entry.
+func (s *Snapshot) verify(ctx context.Context, e *Entry) (verified int64, err error) {
+	if e.Kind == update.KindFile {
+		err = s.ReadFile(ctx, e, 0, -1, io.Discard)
+		return e.Size, err
+	}
+	err = s.ReadTree(ctx, e, func(e *Entry, content io.Reader) error {
+		if content == nil {
+			return nil
+		}
+		n, err := io.Copy(io.Discard, content)
+		verified += n
+		return err
+	})
+	return verified, err
+}

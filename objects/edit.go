@@ -1,0 +1,161 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// Mkdir makes a directory and returns when it is ordered. With parents it makes
+// those above it too, and what exists is no error.
+func (g *Gateway) Mkdir(ctx context.Context, p Place, path string, attr envelope.Attr, parents bool) (Change, error) {
+	s, root, err := g.snapshotOf(ctx, p)
+	if err != nil {
+		return Change{}, err
+	}
+	w := g.newWriter(ctx, p.Object)
+	change, err := w.mkdir(s, root, path, attr, parents)
+	change.Report, err = w.finish(err)
+	return change, errs.Wrap("make directory", display(path), err)
+}
+
+func (w *writer) mkdir(s *Snapshot, root *Entry, path string, attr envelope.Attr, parents bool) (Change, error) {
+	names := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	if len(names) == 0 && !parents {
+		return Change{}, errs.New("make directory", "/", errs.Conflict, errors.New("it exists"))
+	}
+	at, fresh := root, false
+	change := Change{Path: at.Path, Node: at.ID, Key: at.Key, Previous: at.Changed}
+	for i, name := range names {
+		t := target{dir: at, name: name}
+		last := i == len(names)-1
+		if err := t.resolve(w.ctx, s, fresh); err != nil {
+			return change, err
+		}
+		switch {
+		case t.old == nil && !last && !parents:
+			return change, errs.Hint(errs.New("look up", display(t.path()), errs.NotFound, nil), "add --parents to make it too")
+		case t.old != nil && last && !parents:
+			return change, errs.New("make directory", display(t.path()), errs.Conflict, errors.New("it exists"))
+		case t.old != nil && !t.old.IsDir():
+			return change, errs.New("make directory", display(t.path()), errs.Conflict, errors.New("it is not a directory"))
+		case t.old != nil:
+			at, change.Previous = t.old, t.old.Changed
+		default:
+			id, key, _, err := w.put(s, envelope.Secrets{}, t, File{Kind: update.KindDir, Attr: attr, Condition: Condition{IfAbsent: true}}, nil)
+			if err != nil {
+				return change, err
+			}
+			at, fresh, change.Previous = &Entry{Path: t.path(), Kind: update.KindDir, ID: id, Key: key}, true, 0
+		}
+		change.Path, change.Node, change.Key = at.Path, at.ID, at.Key
+	}
+	return change, nil
+}
+
+// resolve finds what stands at a target; in a fresh directory nothing does.
+func (t *target) resolve(ctx context.Context, s *Snapshot, fresh bool) error {
+	if err := envelope.CheckName(t.name); err != nil {
+		return errs.New("look up", display(t.path()), errs.Usage, err)
+	}
+	if fresh {
+		return nil
+	}
+	old, found, err := s.child(ctx, t.dir, t.name)
+	if found {
+		t.old = old
+	}
+	return err
+}
+
+// Remove takes an entry out of its directory and returns when that is ordered.
+// Earlier versions keep it. The entry goes first and alone, so that a reader
+// sees all of a tree or nothing of it; then its content.
+func (g *Gateway) Remove(ctx context.Context, p Place, path string, recursive bool, ifVersion *wire.Version) (Change, error) {
+	s, root, err := g.snapshotOf(ctx, p)
+	if err != nil {
+		return Change{}, err
+	}
+	path = strings.Trim(path, "/")
+	if path == "" {
+		return Change{}, errs.New("remove", "/", errs.Usage, errors.New("this is what the reference names; it has no directory above it"))
+	}
+	t, err := s.entryAt(ctx, root, path)
+	if err == nil && t.old == nil {
+		_, err = s.Lookup(ctx, root, path) // says what is missing
+	}
+	if err != nil {
+		return Change{}, err
+	}
+	if err := t.check(Condition{IfVersion: ifVersion}); err != nil {
+		return Change{}, err
+	}
+	w := g.newWriter(ctx, p.Object)
+	change := Change{Path: path, Node: t.old.ID, Key: t.old.Key, Previous: t.old.Changed}
+	change.Report, err = w.finish(w.remove(s, t, recursive, ifVersion))
+	return change, errs.Wrap("remove", display(path), err)
+}
+
+func (w *writer) remove(s *Snapshot, t target, recursive bool, ifVersion *wire.Version) error {
+	key := update.DirEntryKey(t.dir.ID, t.dir.Key.Secrets().SealName(t.dir.ID, t.name))
+	var must []update.Predicate
+	if ifVersion != nil {
+		must = append(must, update.KeyUnchanged(key, *ifVersion))
+	}
+	if t.old.IsDir() && !recursive {
+		lo, hi := update.DirRange(t.old.ID)
+		must = append(must, update.RangeEmpty(lo, hi))
+		for _, err := range s.List(w.ctx, t.old) {
+			if err != nil {
+				return err
+			}
+			return errs.Hint(errs.New("remove", display(t.path()), errs.Conflict, errors.New("the directory is not empty")), "add -r to remove what is in it too")
+		}
+	}
+	w.then(func(wire.Version) update.Clause {
+		return update.Clause{Predicates: must, Actions: []update.Action{update.Delete(key)}}
+	})
+	return w.removeContent(s, t.old)
+}
+
+// removeContent takes away what nothing names any more: the entries of each
+// directory, then the files they named.
+func (w *writer) removeContent(s *Snapshot, e *Entry) error {
+	switch e.Kind {
+	case update.KindFile:
+		w.act(update.DeleteFile(e.ID))
+	case update.KindDir:
+		return w.removeEntries(s, e, 0)
+	}
+	return nil
+}
+
+func (w *writer) removeEntries(s *Snapshot, dir *Entry, depth int) error {
+	if depth > depthMax {
+		return errs.Newf("remove", display(dir.Path), errs.Damaged, "directories are nested more than %d deep", depthMax)
+	}
+	w.act(update.DeleteRange(update.DirRange(dir.ID)))
+	for e, err := range s.List(w.ctx, dir) {
+		if err != nil {
+			return err
+		}
+		switch e.Kind {
+		case update.KindFile:
+			w.act(update.DeleteFile(e.ID))
+		case update.KindDir:
+			if err := w.removeEntries(s, e, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *writer) act(a update.Action) {
+	w.then(func(wire.Version) update.Clause { return update.Clause{Actions: []update.Action{a}} })
+}

@@ -1,0 +1,184 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/tree"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// Entry is a file, directory or symbolic link as a reader with its key sees it.
+type Entry struct {
+	Path string // below the reference's node; "" is that node itself
+	Name string // the last part of Path
+	Kind update.EntryKind
+	ID   wire.NodeID
+	Key  envelope.NodeKey
+	Attr envelope.Attr
+	Size int64 // of a file, in bytes
+
+	// Changed is the version that last changed this entry.
+	Changed wire.Version
+}
+
+// IsDir reports whether the entry is a directory.
+func (e *Entry) IsDir() bool { return e.Kind == update.KindDir }
+
+// Defaults for the node that a bare reference names: nothing above it says
+// more.
+const (
+	defaultDirMode  = 0o755
+	defaultFileMode = 0o644
+)
+
+// Node returns the entry that a reference without a path names. A file has
+// a size in the state; what has none is a directory, perhaps an empty one.
+func (s *Snapshot) Node(ctx context.Context, id wire.NodeID, key envelope.NodeKey) (*Entry, error) {
+	e := &Entry{ID: id, Key: key, Kind: update.KindDir, Changed: s.Version}
+	e.Attr = envelope.Attr{Mode: defaultDirMode, Sec: s.Time.Unix()}
+	found, err := s.size(ctx, e)
+	if err == nil && found {
+		e.Kind, e.Attr.Mode = update.KindFile, defaultFileMode
+	}
+	return e, err
+}
+
+// size fills in what the executor keeps of a file.
+func (s *Snapshot) size(ctx context.Context, e *Entry) (found bool, err error) {
+	f, found, err := s.state.Get(ctx, update.FileKey(e.ID))
+	if err != nil || !found {
+		return false, err
+	}
+	info, err := update.ParseFileInfo(f.Value)
+	e.Size = int64(info.Size)
+	return true, err
+}
+
+// Lookup resolves a path below an entry. The error is of kind NotFound where
+// there is no such entry.
+func (s *Snapshot) Lookup(ctx context.Context, from *Entry, path string) (*Entry, error) {
+	at := from
+	for name := range strings.SplitSeq(path, "/") {
+		if name == "" {
+			continue
+		}
+		if !at.IsDir() {
+			return nil, errs.New("look up", display(path), errs.NotFound, fmt.Errorf("%s is not a directory", display(at.Path)))
+		}
+		next, found, err := s.child(ctx, at, name)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, errs.New("look up", display(join(at.Path, name)), errs.NotFound, fmt.Errorf("no such file or directory in version %d", s.Version))
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// child returns the entry of a name in a directory.
+func (s *Snapshot) child(ctx context.Context, dir *Entry, name string) (*Entry, bool, error) {
+	key := update.DirEntryKey(dir.ID, dir.Key.Secrets().SealName(dir.ID, name))
+	e, found, err := s.state.Get(ctx, key)
+	if err != nil || !found {
+		return nil, false, err
+	}
+	entry, err := s.open(ctx, dir, name, e)
+	return entry, true, err
+}
+
+// open opens a directory entry with the key of its directory.
+func (s *Snapshot) open(ctx context.Context, dir *Entry, name string, raw tree.Entry) (*Entry, error) {
+	value, err := update.ParseDirEntry(raw.Value)
+	if err != nil {
+		return nil, errs.New("read directory", display(dir.Path), errs.Damaged, err)
+	}
+	e := &Entry{Path: join(dir.Path, name), Name: name, Kind: value.Kind, ID: value.Child, Changed: raw.Changed}
+	secrets := dir.Key.Secrets()
+	if e.Key, err = secrets.OpenChildKey(e.ID, value.SealedKey); err != nil {
+		return nil, errs.New("open entry", display(e.Path), errs.Refused, err)
+	}
+	if e.Attr, err = secrets.OpenAttr(e.ID, value.SealedAttr); err != nil {
+		return nil, errs.New("open entry", display(e.Path), errs.Refused, err)
+	}
+	if e.Kind == update.KindFile {
+		_, err = s.size(ctx, e)
+	}
+	return e, err
+}
+
+// List yields the entries of a directory. Their order is that of the sealed
+// names: it has no meaning, but it is the same for everybody.
+func (s *Snapshot) List(ctx context.Context, dir *Entry) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		secrets := dir.Key.Secrets()
+		lo, hi := update.DirRange(dir.ID)
+		for raw, err := range s.state.Scan(ctx, lo, hi) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			entry, err := s.listed(ctx, dir, secrets, raw)
+			if !yield(entry, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Snapshot) listed(ctx context.Context, dir *Entry, secrets envelope.Secrets, raw tree.Entry) (*Entry, error) {
+	_, sealed, err := update.ParseDirEntryKey(raw.Key)
+	if err != nil {
+		return nil, errs.New("read directory", display(dir.Path), errs.Damaged, err)
+	}
+	name, err := secrets.OpenName(dir.ID, sealed)
+	if err != nil {
+		return nil, errs.New("read directory", display(dir.Path), errs.Refused, err)
+	}
+	return s.open(ctx, dir, name, raw)
+}
+
+// depthMax bounds recursion: a hostile writer can make a directory its own
+// descendant.
+const depthMax = 4096
+
+// Walk yields all entries below a directory, each directory before what is in
+// it.
+func (s *Snapshot) Walk(ctx context.Context, dir *Entry) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		s.walk(ctx, dir, 0, yield)
+	}
+}
+
+func (s *Snapshot) walk(ctx context.Context, dir *Entry, depth int, yield func(*Entry, error) bool) bool {
+	if depth > depthMax {
+		yield(nil, errs.New("walk", display(dir.Path), errs.Damaged, fmt.Errorf("directories are nested more than %d deep", depthMax)))
+		return false
+	}
+	for e, err := range s.List(ctx, dir) {
+		if !yield(e, err) || err != nil {
+			return false
+		}
+		if e.IsDir() && !s.walk(ctx, e, depth+1, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// display returns a path as it stands in messages.
+func display(path string) string { return "/" + envelope.EncodePath(path) }

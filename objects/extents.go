@@ -1,0 +1,188 @@
+package objects
+
+import (
+	"context"
+	"sync"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/plan"
+	"github.com/atollnet/atoll/objects/transfer"
+)
+
+// smallExtentBytes is the largest extent for which the planner may choose a
+// smaller code. Blocks are held back up to it, since the code must be chosen
+// before the first share is sent.
+const smallExtentBytes = 32 << 10
+
+// extentWriter writes sealed blocks as one extent on peers that it chooses.
+// It is used by one goroutine.
+type extentWriter struct {
+	g      *Gateway
+	object wire.ObjectID
+	held   [][]byte // before the code is chosen
+	bytes  int64
+	upload *transfer.Upload
+}
+
+func (g *Gateway) newExtent(object wire.ObjectID) *extentWriter {
+	return &extentWriter{g: g, object: object}
+}
+
+// add appends a block, which must not be changed afterwards.
+func (w *extentWriter) add(ctx context.Context, sealed []byte) error {
+	w.bytes += int64(len(sealed))
+	if w.upload == nil && w.bytes <= smallExtentBytes {
+		w.held = append(w.held, sealed)
+		return nil
+	}
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	_, err := w.upload.Add(sealed)
+	return err
+}
+
+// full reports whether the next block belongs in another extent.
+func (w *extentWriter) full() bool {
+	if w.upload != nil {
+		return w.upload.Full()
+	}
+	return len(w.held) == wire.ExtentStripesMax
+}
+
+// close returns when the extent is stored.
+func (w *extentWriter) close(ctx context.Context) (transfer.Stored, error) {
+	if err := w.open(ctx); err != nil {
+		return transfer.Stored{}, err
+	}
+	stored, err := w.upload.Close(ctx)
+	return stored, errs.Wrap("store extent", "", err)
+}
+
+func (w *extentWriter) abort() {
+	if w.upload != nil {
+		w.upload.Abort()
+	}
+}
+
+// open chooses the code and the holders and sends what was held back.
+func (w *extentWriter) open(ctx context.Context) (err error) {
+	if w.upload != nil {
+		return nil
+	}
+	if w.upload, err = w.g.startUpload(ctx, w.object, w.bytes); err != nil {
+		return err
+	}
+	for _, b := range w.held {
+		if _, err := w.upload.Add(b); err != nil {
+			return err
+		}
+	}
+	w.held = nil
+	return nil
+}
+
+// startUpload opens streams to the holders of an extent of at least so many
+// bytes.
+func (g *Gateway) startUpload(ctx context.Context, object wire.ObjectID, bytes int64) (*transfer.Upload, error) {
+	all := g.Peers.Candidates()
+	k, n := plan.ForExtent(g.planner.redundancy(len(all)), bytes)
+	candidates := without(all, g.Self)
+	if len(candidates) < n {
+		candidates = all
+	}
+	var seed [32]byte
+	if _, err := g.Random.Read(seed[:]); err != nil {
+		return nil, errs.Wrap("choose holders", "", err)
+	}
+	shareBytes := wire.ExtentStripesMax * wire.SealedBytesMax / (2 * k)
+	holders := plan.Place(n, k, shareBytes, candidates, seed)
+	return transfer.NewUpload(ctx, g.Network, transfer.UploadConfig{
+		Object: object, Author: g.Author, K: k, N: n, Holders: holders,
+		Enough: plan.Enough(k, n, distinct(holders)), Spare: spares(candidates, holders),
+		LeaseSeconds: g.LeaseSeconds, Linger: g.Linger,
+	})
+}
+
+// planner remembers the plan for the present number of peers: planning takes
+// longer than a small put should.
+type planner struct {
+	mu    sync.Mutex
+	peers int
+	plan  plan.Redundancy
+}
+
+func (p *planner) redundancy(peers int) plan.Redundancy {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.plan.K == 0 || p.peers != peers {
+		goal := plan.DefaultGoal()
+		goal.Peers = peers
+		p.peers, p.plan = peers, plan.Plan(goal)
+	}
+	return p.plan
+}
+
+func without(all []plan.Candidate, self wire.PeerID) []plan.Candidate {
+	others := make([]plan.Candidate, 0, len(all))
+	for _, c := range all {
+		if c.Peer != self {
+			others = append(others, c)
+		}
+	}
+	return others
+}
+
+func distinct(holders []wire.PeerID) int {
+	seen := make(map[wire.PeerID]bool, len(holders))
+	for _, h := range holders {
+		if !h.IsZero() {
+			seen[h] = true
+		}
+	}
+	return len(seen)
+}
+
+// spares returns a function that names replacements for holders that fail,
+// each candidate once: first those that hold nothing of the extent.
+func spares(candidates []plan.Candidate, holders []wire.PeerID) func() (wire.PeerID, bool) {
+	used := make(map[wire.PeerID]bool, len(holders))
+	for _, h := range holders {
+		used[h] = true
+	}
+	return func() (wire.PeerID, bool) {
+		for _, c := range candidates {
+			if !used[c.Peer] {
+				used[c.Peer] = true
+				return c.Peer, true
+			}
+		}
+		return wire.PeerID{}, false
+	}
+}
+
+// Upload stores blocks as one extent; it serves the archive.
+func (g *Gateway) Upload(ctx context.Context, object wire.ObjectID, blocks [][]byte) (transfer.Source, error) {
+	w := g.newExtent(object)
+	defer w.abort()
+	for _, b := range blocks {
+		if err := w.add(ctx, b); err != nil {
+			return transfer.Source{}, err
+		}
+	}
+	stored, err := w.close(ctx)
+	if err != nil {
+		return transfer.Source{}, err
+	}
+	return sourceOf(stored), nil
+}
+
+// sourceOf tells where a stored extent can be read.
+func sourceOf(s transfer.Stored) transfer.Source {
+	source := transfer.Source{Extent: s.Manifest.ID()}
+	for _, r := range s.Receipts {
+		source.Holders = append(source.Holders, transfer.Holding{Peer: r.Holder, Share: int(r.Share)})
+	}
+	return source
+}

@@ -1,0 +1,153 @@
+package objects
+
+import (
+	"errors"
+	"io"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/cut"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// wholeBlocksMax is how many block references one update surely holds beside
+// their extents. A file of at most so many blocks becomes visible in one
+// update; a larger one is written under a fresh id first if it replaces
+// another.
+const wholeBlocksMax = 64
+
+// fileWriter writes the content of one file.
+type fileWriter struct {
+	w       *writer
+	volume  envelope.Secrets // cut and seal blocks alike in the whole volume
+	secrets envelope.Secrets // of the file's own key
+	id      wire.NodeID
+	known   map[wire.Hash]update.BlockRef // blocks of the version before, by plaintext hash
+
+	under   wire.NodeID // where blocks go: id, or a fresh one
+	staged  bool        // under differs from id
+	replace bool        // id has content already
+	pending []*block    // not yet appended
+	blocks  int
+	size    int64
+}
+
+// copy cuts what r holds into blocks and sends them on their way.
+func (f *fileWriter) copy(r io.Reader) error {
+	c := cut.New(r, f.volume.Cut)
+	for {
+		plain, err := c.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.block(plain); err != nil {
+			return err
+		}
+		f.size += int64(len(plain))
+	}
+}
+
+func (f *fileWriter) block(plain []byte) error {
+	b, err := f.send(plain)
+	if err != nil {
+		return err
+	}
+	f.pending = append(f.pending, b)
+	f.blocks++
+	if f.w.full() || len(f.pending) >= wholeBlocksMax {
+		if err := f.stage(); err != nil {
+			return err
+		}
+	}
+	if f.w.full() {
+		return f.w.roll()
+	}
+	return nil
+}
+
+// send seals a block and sends it, unless the volume has it already or it is
+// small enough to stand in the state itself.
+func (f *fileWriter) send(plain []byte) (*block, error) {
+	if len(plain) <= wire.InlineBytesMax {
+		sealed, err := f.secrets.SealInline(f.w.g.Random, plain)
+		return &block{update.BlockRef{Length: uint32(len(plain)), Sealed: sealed}}, err
+	}
+	key := f.volume.BlockKey(plain)
+	if ref, found := f.known[wire.Hash(key.Hash)]; found {
+		return &block{ref}, nil
+	}
+	sealedKey, err := f.secrets.SealBlockKey(f.w.g.Random, key)
+	if err != nil {
+		return nil, err
+	}
+	sealed := envelope.SealBlock(nil, plain, key)
+	return f.w.add(sealed, update.BlockRef{Length: uint32(len(plain)), Sealed: sealedKey})
+}
+
+// stage appends what is pending, if it cannot wait for the end of the file. A
+// file that replaces another goes under a fresh id, so that a reader sees all
+// of it or nothing.
+func (f *fileWriter) stage() error {
+	if f.replace && !f.staged {
+		if len(f.pending) < wholeBlocksMax {
+			return nil
+		}
+		if _, err := io.ReadFull(f.w.g.Random, f.under[:]); err != nil {
+			return errs.Wrap("choose file id", "", err)
+		}
+		f.staged = true
+	}
+	f.appendPending()
+	return nil
+}
+
+func (f *fileWriter) appendPending() {
+	if len(f.pending) == 0 {
+		return
+	}
+	blocks, under := f.pending, f.under
+	f.pending = nil
+	f.w.then(func(wire.Version) update.Clause {
+		return update.Clause{Actions: []update.Action{update.Append(under, refsOf(blocks))}}
+	})
+}
+
+// publish makes the file what entry says, as one change. Taking the old entry
+// away first lets its content go whatever it was: the last writer wins unless a
+// condition was asked for.
+func (f *fileWriter) publish(entry entryChange) error {
+	if f.staged {
+		f.appendPending()
+		if err := f.w.barrier(); err != nil {
+			return err
+		}
+	}
+	blocks, id, under, staged, replace := f.pending, f.id, f.under, f.staged, f.replace
+	f.w.then(func(applied wire.Version) update.Clause {
+		c := update.Clause{Predicates: entry.predicates}
+		if replace {
+			c.Actions = append(c.Actions, update.Delete(entry.key), update.DeleteFile(id))
+		}
+		if staged {
+			c.Actions = append(c.Actions, update.CopyFile(under, id, applied), update.DeleteFile(under))
+		}
+		if len(blocks) > 0 {
+			c.Actions = append(c.Actions, update.Append(id, refsOf(blocks)))
+		}
+		c.Actions = append(c.Actions, update.Set(entry.key, entry.value))
+		return c
+	})
+	return nil
+}
+
+func refsOf(blocks []*block) []update.BlockRef {
+	refs := make([]update.BlockRef, len(blocks))
+	for i, b := range blocks {
+		refs[i] = b.ref
+	}
+	return refs
+}

@@ -1,0 +1,154 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// VersionInfo is a retained version of an object.
+type VersionInfo struct {
+	Version wire.Version
+	Time    time.Time
+	Authors []wire.PublicKey
+	Content bool // a directory entry, a file or a block changed
+}
+
+// Versions yields the retained versions, newest first.
+func (s *Snapshot) Versions(ctx context.Context) iter.Seq2[VersionInfo, error] {
+	return func(yield func(VersionInfo, error) bool) {
+		// The map is scanned upwards, so it is read in runs from the end.
+		const run = 256
+		for hi := uint64(s.Version) + 1; hi > 0; hi -= min(hi, run) {
+			infos, err := s.versionRun(ctx, hi-min(hi, run), hi)
+			if err != nil {
+				yield(VersionInfo{}, err)
+				return
+			}
+			for _, info := range slices.Backward(infos) {
+				if !yield(info, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *Snapshot) versionRun(ctx context.Context, lo, hi uint64) (infos []VersionInfo, err error) {
+	for e, err := range s.state.Scan(ctx, update.VersionKey(wire.Version(lo)), update.VersionKey(wire.Version(hi))) {
+		if err != nil {
+			return nil, err
+		}
+		v, err := update.ParseVersionKey(e.Key)
+		if err != nil {
+			return nil, err
+		}
+		info, err := update.ParseVersionInfo(e.Value)
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, VersionInfo{v, time.UnixMilli(info.TimeUnixMilli), info.Authors, info.Content})
+	}
+	return infos, nil
+}
+
+// Back returns the version in which content had changed n times less than now.
+// Versions that changed none are not counted.
+func (s *Snapshot) Back(ctx context.Context, n int) (wire.Version, error) {
+	left := n
+	for v, err := range s.Versions(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if !v.Content {
+			continue
+		}
+		if left == 0 {
+			return v.Version, nil
+		}
+		left--
+	}
+	return 0, errs.New("find version", fmt.Sprintf("@-%d", n), errs.NotFound, fmt.Errorf("there are %d", n-left))
+}
+
+// Until returns the newest version that is not later than t.
+func (s *Snapshot) Until(ctx context.Context, t time.Time) (wire.Version, error) {
+	for v, err := range s.Versions(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if !v.Time.After(t) {
+			return v.Version, nil
+		}
+	}
+	return 0, errs.New("find version", t.Format(time.RFC3339), errs.NotFound, fmt.Errorf("the volume is younger"))
+}
+
+// Log yields the versions in which the entry at a path, or anything below it,
+// changed; newest first. With all it yields every version.
+func (s *Snapshot) Log(ctx context.Context, root *Entry, path string, all bool) iter.Seq2[VersionInfo, error] {
+	return func(yield func(VersionInfo, error) bool) {
+		whole := path == ""
+		var later string // what the entry was in the version after
+		var pending *VersionInfo
+		for v, err := range s.Versions(ctx) {
+			if err != nil {
+				yield(v, err)
+				return
+			}
+			if all || (whole && v.Content) {
+				if !yield(v, nil) {
+					return
+				}
+				continue
+			}
+			if whole || !v.Content {
+				continue
+			}
+			now, err := s.identity(ctx, v.Version, root, path)
+			if err != nil {
+				yield(v, err)
+				return
+			}
+			if pending != nil && now != later && !yield(*pending, nil) {
+				return
+			}
+			pending, later = &v, now
+		}
+		if pending != nil && later != "" {
+			yield(*pending, nil)
+		}
+	}
+}
+
+// identity returns a text that differs whenever the entry at a path, or
+// anything in it, does; "" where there is none.
+func (s *Snapshot) identity(ctx context.Context, v wire.Version, root *Entry, path string) (string, error) {
+	at, err := s.At(ctx, v)
+	if err != nil {
+		return "", err
+	}
+	e, err := at.Lookup(ctx, root, path)
+	if errs.KindOf(err) == errs.NotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	changed := e.Changed
+	if e.IsDir() {
+		for below, err := range at.Walk(ctx, e) {
+			if err != nil {
+				return "", err
+			}
+			changed = max(changed, below.Changed)
+		}
+	}
+	return fmt.Sprint(e.ID, changed), nil
+}

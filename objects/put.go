@@ -1,0 +1,121 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// File is what is put.
+type File struct {
+	Kind update.EntryKind
+	Attr envelope.Attr
+	Condition
+}
+
+// Change is what became of a change to one entry.
+type Change struct {
+	Report
+	Path     string // of the entry, below the place
+	Node     wire.NodeID
+	Key      envelope.NodeKey
+	Previous wire.Version // that changed the entry before; 0: it is new
+}
+
+// snapshotOf opens the newest version at a place.
+func (g *Gateway) snapshotOf(ctx context.Context, p Place) (*Snapshot, *Entry, error) {
+	s, err := g.Newest(ctx, p.Object)
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := s.Node(ctx, p.Node, p.Key)
+	return s, root, err
+}
+
+// Put stores a file from content, or a symbolic link, and returns when it is
+// ordered. Content that ends in an error other than io.EOF leaves the volume as
+// it was.
+func (g *Gateway) Put(ctx context.Context, d Dest, f File, content io.Reader) (Change, error) {
+	s, root, err := g.snapshotOf(ctx, d.Place)
+	if err != nil {
+		return Change{}, err
+	}
+	t, err := s.target(ctx, root, d)
+	if err != nil {
+		return Change{}, err
+	}
+	if err := t.check(f.Condition); err != nil {
+		return Change{}, err
+	}
+	w := g.newWriter(ctx, d.Object)
+	change := Change{Path: t.path()}
+	if t.old != nil {
+		change.Previous = t.old.Changed
+	}
+	var size int64
+	change.Node, change.Key, size, err = w.put(s, d.Key.Secrets(), t, f, content)
+	change.Report, err = w.finish(err)
+	change.Bytes = size
+	return change, errs.Wrap("put", display(change.Path), err)
+}
+
+// put writes what f and content say at the target.
+func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, content io.Reader) (id wire.NodeID, key envelope.NodeKey, size int64, err error) {
+	if t.old != nil && t.old.IsDir() != (f.Kind == update.KindDir) {
+		return id, key, 0, errs.New("put", display(t.path()), errs.Conflict, errors.New("a directory cannot take the place of a file, nor a file that of a directory"))
+	}
+	if id, key, err = t.node(w.g.Random, f.Kind); err != nil {
+		return id, key, 0, err
+	}
+	entry, err := t.change(w.g.Random, f.Kind, id, key, f.Attr, f.Condition)
+	if err != nil {
+		return id, key, 0, err
+	}
+	fw := &fileWriter{
+		w: w, volume: volume, secrets: key.Secrets(), id: id, under: id,
+		replace: t.old != nil && t.old.Kind == update.KindFile,
+	}
+	if f.Kind == update.KindFile {
+		if fw.replace {
+			if fw.known, err = s.knownBlocks(w.ctx, t.old); err != nil {
+				return id, key, 0, err
+			}
+		}
+		if err = fw.copy(content); err != nil {
+			return id, key, 0, err
+		}
+	}
+	return id, key, fw.size, fw.publish(entry)
+}
+
+// knownBlocksMax bounds the table of a file's blocks, at some 200 bytes each.
+const knownBlocksMax = 1 << 18
+
+// knownBlocks returns the blocks of a file's present version by the hash of
+// their plaintext: what is written again need not be sent again.
+func (s *Snapshot) knownBlocks(ctx context.Context, file *Entry) (map[wire.Hash]update.BlockRef, error) {
+	known := make(map[wire.Hash]update.BlockRef)
+	secrets := file.Key.Secrets()
+	for w, err := range s.refs(ctx, file, 0, file.Size, func(int64) {}) {
+		if err != nil {
+			return nil, err
+		}
+		if w.ref.IsInline() {
+			continue
+		}
+		key, err := secrets.OpenBlockKey(w.ref.Sealed)
+		if err != nil {
+			return nil, errs.New("read", display(file.Path), errs.Damaged, fmt.Errorf("block key: %w", err))
+		}
+		if known[wire.Hash(key.Hash)] = w.ref; len(known) == knownBlocksMax {
+			break
+		}
+	}
+	return known, nil
+}

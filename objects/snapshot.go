@@ -1,0 +1,65 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/archive"
+	"github.com/atollnet/atoll/objects/tree"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// Snapshot is one certified version of an object, read-only. It may be used
+// from several goroutines.
+type Snapshot struct {
+	Object  wire.ObjectID
+	Version wire.Version
+	Time    time.Time
+
+	g     *Gateway
+	state *tree.Map
+}
+
+// Newest returns the object's newest version that this gateway can learn of.
+func (g *Gateway) Newest(ctx context.Context, object wire.ObjectID) (*Snapshot, error) {
+	head, err := g.Ring.Head(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	nodes := archive.NewReader(g.Nodes, g.Fetcher, head.Hint)
+	return &Snapshot{
+		Object: object, Version: head.Version, Time: head.Time,
+		g: g, state: tree.Load(nodes, head.Root),
+	}, nil
+}
+
+// At returns an earlier version of the object; s must be the newest.
+func (s *Snapshot) At(ctx context.Context, v wire.Version) (*Snapshot, error) {
+	if v == s.Version {
+		return s, nil
+	}
+	info, found, err := s.version(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if !found || info.Root.IsZero() {
+		return nil, errs.New("read version", fmt.Sprint(v), errs.NotFound,
+			fmt.Errorf("the newest is %d, and this one is not retained", s.Version))
+	}
+	return &Snapshot{
+		Object: s.Object, Version: v, Time: time.UnixMilli(info.TimeUnixMilli),
+		g: s.g, state: s.state.At(info.Root),
+	}, nil
+}
+
+func (s *Snapshot) version(ctx context.Context, v wire.Version) (info update.VersionInfo, found bool, err error) {
+	e, found, err := s.state.Get(ctx, update.VersionKey(v))
+	if err != nil || !found {
+		return info, false, err
+	}
+	info, err = update.ParseVersionInfo(e.Value)
+	return info, true, err
+}
