@@ -20,7 +20,7 @@ func TestParseMapping(t *testing.T) {
 		"8f00-7f00 rw-s 00000000 fe:01 12 /d/values/000001.vlog\n":           0,
 		"x-y rw-s 00000000 fe:01 12 /d/values/000001.vlog\n":                 0,
 		"7f00-8f00 rw-p 00000000 00:00 0\n":                                  0,
-		"": 0,
+		"":                                                                   0,
 	} {
 		_, length, ok := parseMapping(line, "/d/values/", ".vlog")
 		if length != want || ok != (want != 0) {
