@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 
 	"github.com/atollnet/atoll/internal/wire"
 	"lukechampine.com/blake3/bao"
@@ -60,7 +61,7 @@ func WriteSlice(w io.Writer, share, outboard []byte, offset, length int) error {
 		return err
 	}
 	from, to := Groups(len(share), offset, length)
-	slice, err := EncodeSlice(bytes.NewReader(share[from:to]), outboard, len(share), offset, length)
+	slice, err := AppendSlice(nil, bytes.NewReader(share[from:to]), outboard, len(share), offset, length)
 	if err != nil {
 		return err
 	}
@@ -68,18 +69,18 @@ func WriteSlice(w io.Writer, share, outboard []byte, offset, length int) error {
 	return err
 }
 
-// EncodeSlice returns the slice of a range of a share of shareBytes bytes, of
-// which groups reads the bytes that Groups names. It does not check that they
-// are those that the outboard was made of. Errors: ErrInput for the range or
-// an outboard of the wrong size, and those of groups.
-func EncodeSlice(groups io.Reader, outboard []byte, shareBytes, offset, length int) ([]byte, error) {
+// AppendSlice appends to dst the slice of a range of a share of shareBytes
+// bytes, of which groups reads the bytes that Groups names. It does not check
+// that they are those that the outboard was made of. Errors: ErrInput for the
+// range or an outboard of another size, and those of groups.
+func AppendSlice(dst []byte, groups io.Reader, outboard []byte, shareBytes, offset, length int) ([]byte, error) {
 	if err := checkRange(shareBytes, offset, length); err != nil {
 		return nil, err
 	}
 	if len(outboard) != OutboardBytes(shareBytes) || header(outboard) != uint64(shareBytes) {
 		return nil, fmt.Errorf("%w: outboard is not of a share of %d bytes", ErrInput, shareBytes)
 	}
-	slice := bytes.NewBuffer(make([]byte, 0, SliceBytes(shareBytes, offset, length)))
+	slice := bytes.NewBuffer(slices.Grow(dst, SliceBytes(shareBytes, offset, length)))
 	err := bao.ExtractSlice(slice, groups, bytes.NewReader(outboard), sliceGroup, uint64(offset), uint64(length))
 	return slice.Bytes(), err
 }
