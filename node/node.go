@@ -2,29 +2,200 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atollnet/atoll/bft/solo"
+	"github.com/atollnet/atoll/dht"
+	"github.com/atollnet/atoll/internal/api/server"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/kv"
+	"github.com/atollnet/atoll/internal/p2p"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/node/census"
+	"github.com/atollnet/atoll/objects"
+	"github.com/atollnet/atoll/objects/archive"
+	"github.com/atollnet/atoll/objects/store"
+	"github.com/atollnet/atoll/objects/transfer"
 )
+
+// Release is the version of this software.
+const Release = "0.1.0"
 
 // Node is a running peer.
 type Node struct {
-	config Config
-	unlock func()
+	config  Config
+	log     *slog.Logger
+	started time.Time
+
+	// What it keeps, opened in this order and closed in the reverse one.
+	unlock  func()
+	peerKey wire.Key
+	volumes *volumes
+	store   kv.Store
+	shares  *store.Shares
+
+	// The network.
+	host   *p2p.Host
+	dht    *dht.DHT
+	census *census.Census
+
+	// What it does for its user.
+	rings    *solo.Host
+	ring     *ring
+	gateway  *objects.Gateway
+	fetcher  *transfer.Fetcher
+	listener net.Listener
 }
 
-// Open takes the data directory and opens everything in it.
+// Open takes the data directory, opens everything in it, and joins the network.
+// The peer answers others from here on, and its user once Run is called.
 func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	unlock, err := lockDir(c.Dir)
-	if err != nil {
-		return nil, err
+	n := &Node{config: c, log: c.Log, started: time.Now()}
+	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openAPI} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, n.close())
+		}
 	}
-	return &Node{config: c, unlock: unlock}, nil
+	return n, nil
 }
 
-// Run serves until the context ends.
-func (n *Node) Run(ctx context.Context) error {
-	defer n.unlock()
-	<-ctx.Done()
+func (n *Node) openStore(context.Context) (err error) {
+	if n.unlock, err = lockDir(n.config.Dir); err != nil {
+		return err
+	}
+	if n.peerKey, err = loadPeerKey(n.config.Dir); err != nil {
+		return err
+	}
+	if n.volumes, err = openVolumes(n.config); err != nil {
+		return err
+	}
+	if n.store, err = kv.Open(filepath.Join(n.config.Dir, "db"), kv.Options{Logger: n.log}); err != nil {
+		return err
+	}
+	quota, err := quotaBytes(n.config)
+	if err != nil {
+		return err
+	}
+	n.shares, err = store.Open(n.store, store.Config{QuotaBytes: quota})
+	return err
+}
+
+func (n *Node) openNetwork(ctx context.Context) (err error) {
+	c := n.config
+	n.host, err = p2p.New(p2p.Config{
+		Key: n.peerKey, Listen: c.Listen, Announce: c.Announce,
+		MDNS: c.MDNS, PortMap: c.PortMap, AutoNAT: c.AutoNAT, HolePunch: c.HolePunch, Relay: c.Relay,
+		Book: filepath.Join(c.Dir, "peers.json"), Log: n.log,
+	})
+	if err != nil {
+		return errs.Hint(errs.Wrap("start network", "", err), "is another program using the port? see --listen")
+	}
+	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{}, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
+		return err
+	}
+	n.census, err = census.New(census.Config{
+		Host: n.host, Key: n.peerKey, Software: "atoll/" + Release, Join: c.Join, LoopbackOK: c.Loopback, Log: n.log,
+		Space:  n.space,
+		Others: n.dht.Peers,
+		News:   func(i census.Info) { n.dht.Meet(i.Peer) },
+	})
+	return err
+}
+
+func (n *Node) openGateway(context.Context) error {
+	nodes := store.NewNodes(n.store)
+	n.rings = solo.New(n.store, executor{nodes}, time.Now)
+	streams := network{n.host}
+	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
+	n.ring = &ring{rings: n.rings, dht: n.dht, alone: n.alone}
+	n.gateway = objects.New(objects.Config{
+		Self: n.host.Self(), Author: n.volumes.author(), Ring: n.ring, Peers: n,
+		Network: streams, Fetcher: n.fetcher, Nodes: nodes,
+		Random: rand.Reader, Now: time.Now, Log: n.log,
+	})
+	n.ring.archiver = archive.NewArchiver(n.store, nodes, n.gateway)
+	return n.serveShares()
+}
+
+// serveShares makes this peer a holder.
+func (n *Node) serveShares() error {
+	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: holder{n.shares, n.dht}})
+	n.host.Handle(transfer.ProtocolPut, putLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
+		n.served(transfer.ProtocolPut, remote, s.ServePut(ctx, remote, stream))
+	})
+	n.host.Handle(transfer.ProtocolGet, getLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
+		n.served(transfer.ProtocolGet, remote, s.ServeGet(ctx, remote, stream))
+	})
+	n.dht.Advertise(n.shares.Extents)
 	return nil
+}
+
+func (n *Node) served(protocol string, remote wire.PeerID, err error) {
+	if err != nil {
+		n.log.Debug("stream ended", "protocol", protocol, "peer", remote.String(), "error", err)
+	}
+}
+
+func (n *Node) openAPI(context.Context) (err error) {
+	n.listener, err = server.Listen(n.config.API)
+	return err
+}
+
+// Run serves the user and keeps the peer's place in the network until the
+// context ends, then closes everything.
+func (n *Node) Run(ctx context.Context) error {
+	n.log.Info("running", "peer", n.host.Self().String(), "api", n.config.API, "addresses", n.host.Addresses())
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return server.Serve(ctx, n.listener, backend{n}) })
+	tasks.Go(func() error { return n.census.Run(ctx) })
+	tasks.Go(func() error { return n.keepUptime(ctx) })
+	tasks.Go(func() error { return n.keepArchived(ctx) })
+	err := tasks.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, n.close())
+}
+
+// close ends what was opened, the last first.
+func (n *Node) close() error {
+	var failures []error
+	note := func(what string, err error) {
+		if err != nil {
+			failures = append(failures, fmt.Errorf("close %s: %w", what, err))
+		}
+	}
+	if n.listener != nil {
+		n.listener.Close() // Serve has closed it, if it ran
+	}
+	if n.fetcher != nil {
+		n.fetcher.Close()
+	}
+	if n.rings != nil {
+		n.rings.Close()
+	}
+	if n.dht != nil {
+		note("DHT", n.dht.Close())
+	}
+	if n.host != nil {
+		note("network", n.host.Close())
+	}
+	if n.store != nil {
+		note("store", n.store.Close())
+	}
+	if n.unlock != nil {
+		n.unlock()
+	}
+	return errors.Join(failures...)
 }

@@ -60,6 +60,7 @@ type Info struct {
 	Seq        uint64        // of its record
 	RTT        time.Duration // measured; 0 if never
 	Suspect    bool          // it could not be reached lately
+	Heard      time.Time     // when its present record came
 	Connected  bool
 }
 

@@ -252,6 +252,6 @@ func (c *Census) info(e *entry) Info {
 	}
 	return Info{
 		Peer: r.Peer, Addresses: addrs, FreeBytes: r.FreeBytes, QuotaBytes: r.QuotaBytes, Group: r.group(),
-		Software: r.Software, Seq: r.Seq, RTT: e.rtt, Suspect: !e.suspect.IsZero(),
+		Software: r.Software, Seq: r.Seq, RTT: e.rtt, Suspect: !e.suspect.IsZero(), Heard: e.heard,
 	}
 }

@@ -1,0 +1,253 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/objects"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// seen is what a REF of a read names.
+type seen struct {
+	*objects.Snapshot
+	place objects.Place
+	path  string
+	root  *objects.Entry
+	entry *objects.Entry
+}
+
+// look finds the entry that a REF names in the version that it selects.
+func (b backend) look(ctx context.Context, ref, consistency string) (v seen, err error) {
+	if v, err = b.version(ctx, ref, consistency); err != nil {
+		return v, err
+	}
+	v.entry, err = v.Lookup(ctx, v.root, v.path)
+	return v, err
+}
+
+// version opens the version that a REF selects, and the node that it starts
+// from.
+func (b backend) version(ctx context.Context, ref, consistency string) (v seen, err error) {
+	if err := checkConsistency(consistency); err != nil {
+		return v, err
+	}
+	t, p, err := b.place(ctx, ref, strings.HasPrefix(ref, homePetname+":"))
+	if err != nil {
+		return v, err
+	}
+	v.place, v.path = p, t.Path
+	if v.Snapshot, err = b.gateway.Newest(ctx, p.Object); err != nil {
+		return v, err
+	}
+	if v.Snapshot, err = selected(ctx, v.Snapshot, t.Version); err != nil {
+		return v, err
+	}
+	v.root, err = v.Node(ctx, p.Node, p.Key)
+	return v, err
+}
+
+// checkConsistency refuses the levels that need a ring of more than one member
+// to mean anything else than the others.
+func checkConsistency(level string) error {
+	switch level {
+	case "", api.Session, api.Any:
+		return nil
+	}
+	return errs.Newf("read", "--consistency "+level, errs.Usage, "this release knows %s and %s", api.Any, api.Session)
+}
+
+func selected(ctx context.Context, newest *objects.Snapshot, s envelope.Selector) (*objects.Snapshot, error) {
+	var err error
+	v := newest.Version
+	switch {
+	case s.Version != 0:
+		v = s.Version
+	case s.Back != 0:
+		v, err = newest.Back(ctx, int(s.Back))
+	case !s.Time.IsZero():
+		v, err = newest.Until(ctx, s.Time)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newest.At(ctx, v)
+}
+
+var kinds = map[update.EntryKind]api.Kind{update.KindFile: api.File, update.KindDir: api.Dir, update.KindSymlink: api.Symlink}
+
+func (v seen) export(e *objects.Entry) api.Entry {
+	return api.Entry{
+		Object: v.Object.String(), Path: api.Path("/" + e.Path), Version: uint64(e.Changed), Kind: kinds[e.Kind],
+		Size: e.Size, Mode: e.Attr.Mode, ModTime: time.Unix(e.Attr.Sec, int64(e.Attr.Nsec)).UTC(), Target: api.Path(e.Attr.Target),
+	}
+}
+
+func (b backend) Open(ctx context.Context, r api.ReadRequest) (api.Entry, io.ReadCloser, error) {
+	v, err := b.look(ctx, r.Ref, r.Consistency)
+	if err != nil {
+		return api.Entry{}, nil, err
+	}
+	e := v.export(v.entry)
+	if v.entry.Kind != update.KindFile {
+		return e, nil, nil
+	}
+	if r.Offset > v.entry.Size {
+		return e, nil, errs.Newf("read", e.Path.String(), errs.Usage, "the range starts at byte %d of %d", r.Offset, v.entry.Size)
+	}
+	length := r.Length
+	if length == 0 {
+		length = -1
+	}
+	return e, v.content(ctx, r.Offset, length), nil
+}
+
+// content reads a file in a goroutine that ends with the context, or when the
+// reader is closed.
+func (v seen) content(ctx context.Context, offset, length int64) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(v.ReadFile(ctx, v.entry, offset, length, w)) }()
+	return r
+}
+
+func (b backend) Walk(ctx context.Context, r api.ReadRequest, fn func(api.Entry, func() (io.ReadCloser, error)) error) error {
+	v, err := b.look(ctx, r.Ref, r.Consistency)
+	if err != nil {
+		return err
+	}
+	top := v.export(v.entry)
+	if v.entry.Kind == update.KindFile {
+		return fn(top, func() (io.ReadCloser, error) { return v.content(ctx, 0, -1), nil })
+	}
+	if err := fn(top, nil); err != nil || !v.entry.IsDir() {
+		return err
+	}
+	return v.ReadTree(ctx, v.entry, func(e *objects.Entry, content io.Reader) error {
+		if content == nil {
+			return fn(v.export(e), nil)
+		}
+		return fn(v.export(e), func() (io.ReadCloser, error) { return io.NopCloser(content), nil })
+	})
+}
+
+func (b backend) List(ctx context.Context, r api.ListRequest, fn func(api.Entry) error) error {
+	v, err := b.look(ctx, r.Ref, r.Consistency)
+	if err != nil {
+		return err
+	}
+	if err := fn(v.export(v.entry)); err != nil || !v.entry.IsDir() {
+		return err
+	}
+	for e, err := range v.Sorted(ctx, v.entry, r.Recursive) {
+		if err != nil {
+			return err
+		}
+		if err := fn(v.export(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b backend) Stat(ctx context.Context, r api.ReadRequest) (api.Entry, error) {
+	v, err := b.look(ctx, r.Ref, r.Consistency)
+	if err != nil {
+		return api.Entry{}, err
+	}
+	return v.export(v.entry), nil
+}
+
+func (b backend) Log(ctx context.Context, r api.LogRequest) (api.Log, error) {
+	v, err := b.version(ctx, r.Ref, r.Consistency)
+	if err != nil {
+		return api.Log{}, err
+	}
+	log := api.Log{Object: v.Object.String(), Path: api.Path("/" + v.path)}
+	for info, err := range v.Snapshot.Log(ctx, v.root, v.path, r.All) {
+		if err != nil {
+			return log, err
+		}
+		line := api.LogVersion{Version: uint64(info.Version), Time: info.Time.UTC(), Content: info.Content}
+		if len(info.Authors) > 0 {
+			line.Author = info.Authors[0].String()
+		}
+		log.Versions = append(log.Versions, line)
+	}
+	if len(log.Versions) == 0 && v.path != "" {
+		return log, errs.New("log", log.Path.String(), errs.NotFound, errors.New("no retained version has such an entry"))
+	}
+	return log, nil
+}
+
+func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport, error) {
+	v, err := b.look(ctx, r.Ref, r.Consistency)
+	if err != nil {
+		return api.CheckReport{}, err
+	}
+	hint, err := b.ring.archives(ctx, v.Object)
+	if err != nil {
+		return api.CheckReport{}, err
+	}
+	h, err := v.Check(ctx, v.entry, hint, r.Verify, func(done, total int) {
+		api.Report(ctx, api.Progress{Phase: "checking", Done: int64(done), Total: int64(total), Unit: "extents"})
+	})
+	report := checkReport(v, h)
+	if err != nil {
+		if r.Verify && (errs.KindOf(err) == errs.TooFew || errs.KindOf(err) == errs.Damaged) {
+			report.Healthy = false
+			report.Problems = append(report.Problems, api.CheckProblem{Path: report.Path, Kind: errs.KindOf(err).String(), Message: err.Error()})
+			return report, nil
+		}
+		return report, err
+	}
+	return report, nil
+}
+
+func checkReport(v seen, h objects.Health) api.CheckReport {
+	report := api.CheckReport{
+		Healthy: true, Object: v.Object.String(), Path: api.Path("/" + v.entry.Path), Version: uint64(h.Version),
+		Files: h.Files, Bytes: h.Bytes, Verified: h.Verified, Alone: h.Alone,
+	}
+	for _, x := range h.Extents {
+		line := api.ExtentReport{Extent: x.Extent.String(), K: x.K, N: x.N, Alive: x.Alive}
+		for _, p := range x.Holders {
+			line.Holders = append(line.Holders, p.String())
+		}
+		report.Extents = append(report.Extents, line)
+		if x.Healthy {
+			continue
+		}
+		report.Healthy = false
+		report.Problems = append(report.Problems, problems(x)...)
+	}
+	return report
+}
+
+// problems names the files that suffer from the state of an extent.
+func problems(x objects.ExtentHealth) []api.CheckProblem {
+	p := api.CheckProblem{
+		Extent: x.Extent.String(), Kind: errs.TooFew.String(),
+		Message: fmt.Sprintf("%d of %d shares answer, %d are needed", x.Alive, x.N, x.K),
+	}
+	if x.Err != nil {
+		p.Kind, p.Message = errs.KindOf(x.Err).String(), x.Err.Error()
+	}
+	files := x.Files
+	if x.Tree {
+		files = []string{""}
+		p.Message = "the volume's own tree: " + p.Message
+	}
+	var all []api.CheckProblem
+	for _, f := range files {
+		p.Path = api.Path("/" + f)
+		all = append(all, p)
+	}
+	return all
+}

@@ -1,0 +1,66 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/bft/solo"
+	"github.com/atollnet/atoll/internal/kv"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/archive"
+	"github.com/atollnet/atoll/objects/store"
+	"github.com/atollnet/atoll/objects/tree"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// executor makes versions for the rings on this peer: package update says what
+// they are, this says where their nodes go.
+type executor struct {
+	nodes *store.Nodes
+}
+
+// Genesis computes version 0.
+func (e executor) Genesis(_ context.Context, g bft.Genesis) (solo.Execution, error) {
+	policy, err := update.ParsePolicy(g.Body.Policy)
+	if err != nil {
+		return solo.Execution{}, err
+	}
+	object := g.Body.ObjectID()
+	root, nodes := update.Genesis(g.Body.Owner, policy, g.Body.Ring().ID())
+	return solo.Execution{Root: root, Keep: e.keep(object, 0, nodes)}, nil
+}
+
+// Execute applies a batch of updates.
+func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent solo.State, env solo.Env, updates [][]byte) (solo.Execution, error) {
+	signed := make([]*update.Signed, len(updates))
+	for i, b := range updates {
+		s, err := update.Parse(b)
+		if err != nil && !errors.Is(err, update.ErrUpdate) {
+			return solo.Execution{}, err
+		}
+		signed[i] = s // nil for bytes that are no update: Apply refuses them
+	}
+	result, err := update.Apply(ctx, tree.Load(e.nodes, parent.Root), update.Env{
+		Object: object, Version: env.Version, TimeUnixMilli: env.TimeUnixMilli,
+	}, signed)
+	if err != nil {
+		return solo.Execution{}, err
+	}
+	x := solo.Execution{Root: result.Root, Keep: e.keep(object, env.Version, result.Nodes)}
+	for _, o := range result.Outcomes {
+		x.Outcomes = append(x.Outcomes, o.Encode())
+	}
+	return x, nil
+}
+
+// keep stores the nodes of a version together with the certificate that names
+// it, and notes that they are not archived yet.
+func (e executor) keep(object wire.ObjectID, v wire.Version, nodes []tree.Node) func(kv.Writer) error {
+	return func(w kv.Writer) error {
+		if err := e.nodes.Write(w, nodes); err != nil {
+			return err
+		}
+		return archive.Note(w, object, v, nodes)
+	}
+}

@@ -1,0 +1,80 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/atollnet/atoll/dht"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/node/census"
+	"github.com/atollnet/atoll/objects/plan"
+	"github.com/atollnet/atoll/objects/store"
+	"github.com/atollnet/atoll/objects/transfer"
+)
+
+// providersMax is how many holders are asked for from the DHT at once.
+const providersMax = 64
+
+// space is what this peer tells others of its room.
+func (n *Node) space() census.Space {
+	u := n.shares.Usage()
+	return census.Space{FreeBytes: u.FreeBytes, QuotaBytes: u.QuotaBytes}
+}
+
+// Candidates returns the peers that could hold shares, this one included.
+func (n *Node) Candidates() []plan.Candidate {
+	all := []plan.Candidate{{Peer: n.host.Self(), FreeBytes: n.shares.Usage().FreeBytes}}
+	for _, i := range n.census.Candidates() {
+		all = append(all, plan.Candidate{Peer: i.Peer, Group: i.Group, FreeBytes: i.FreeBytes, RTTMicros: i.RTT.Microseconds()})
+	}
+	return all
+}
+
+// alone reports whether this peer knows no other.
+func (n *Node) alone() bool { return len(n.Candidates()) == 1 }
+
+// locate finds holders of an extent through the DHT.
+func (n *Node) locate(ctx context.Context, extent wire.ExtentID) ([]wire.PeerID, error) {
+	peers, err := n.dht.Providers(ctx, extent, providersMax)
+	return append(peers, n.host.Self()), err // the DHT leaves this peer out
+}
+
+// holder is the store as package transfer sees it. It tells the network what
+// it took.
+type holder struct {
+	*store.Shares
+	dht *dht.DHT
+}
+
+func (h holder) Put(in transfer.Incoming) error {
+	err := h.Shares.Put(store.Incoming(in))
+	if err == nil {
+		h.dht.Announce(in.Manifest.ID())
+	}
+	return err
+}
+
+func (h holder) FreeBytes() uint64 { return h.Usage().FreeBytes }
+
+// distance is the round trip to a peer, as the census measured it.
+func (n *Node) distance(peer wire.PeerID) (time.Duration, bool) {
+	i, known := n.census.Lookup(peer)
+	return i.RTT, known && i.RTT > 0
+}
+
+// quotaBytes is what the configuration allows others to store, or half of what
+// is free on the disk now.
+func quotaBytes(c Config) (uint64, error) {
+	if c.QuotaBytes != 0 {
+		return c.QuotaBytes, nil
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(c.Dir, &fs); err != nil {
+		return 0, errs.Wrap("measure disk", c.Dir, fmt.Errorf("statfs: %w", err))
+	}
+	return fs.Bavail * uint64(fs.Bsize) / 2, nil
+}

@@ -1,0 +1,133 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+// homePetname is the volume that is made at first use.
+const homePetname = "home"
+
+// volumes is the user's keyring and the volumes in it.
+type volumes struct {
+	file envelope.KeyringFile
+
+	mu   sync.Mutex // guards ring and the file
+	ring *envelope.Keyring
+}
+
+// openVolumes opens the keyring, and makes one at the first start.
+func openVolumes(c Config) (*volumes, error) {
+	v := &volumes{file: envelope.KeyringFile{
+		Path: filepath.Join(c.Dir, "keyring"), Passphrase: c.Passphrase, Random: rand.Reader,
+	}}
+	var err error
+	v.ring, err = v.file.Load()
+	if errs.KindOf(err) != errs.NotFound {
+		return v, err
+	}
+	if v.ring, err = envelope.NewKeyring(rand.Reader); err != nil {
+		return nil, err
+	}
+	return v, v.file.Create(v.ring)
+}
+
+func (v *volumes) author() wire.Key {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ring.Author()
+}
+
+func (v *volumes) list() []envelope.Volume {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ring.Volumes()
+}
+
+func (v *volumes) find(petname string) (envelope.Volume, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ring.Volume(petname)
+}
+
+// make founds a volume under a petname: the ring first, then the keyring, so
+// that a crash in between leaves a ring that nobody uses rather than a petname
+// that leads nowhere.
+func (v *volumes) make(ctx context.Context, n *Node, petname string) (envelope.Volume, error) {
+	if err := envelope.CheckPetname(petname); err != nil {
+		return envelope.Volume{}, errs.New("make volume", petname, errs.Usage, err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if have, err := v.ring.Volume(petname); err == nil {
+		return have, errs.New("make volume", petname+":", errs.Conflict, fmt.Errorf("there is a volume of that name already"))
+	}
+	genesis, err := n.found(ctx, v.ring.Author(), petname)
+	if err != nil {
+		return envelope.Volume{}, err
+	}
+	made := envelope.Volume{
+		Petname: petname, Object: genesis.Body.ObjectID(), Genesis: genesis.Encode(), CreatedUnixMilli: time.Now().UnixMilli(),
+	}
+	if _, err := rand.Read(made.Root[:]); err != nil {
+		return made, err
+	}
+	if _, err := rand.Read(made.RootKey[:]); err != nil {
+		return made, err
+	}
+	if err := v.ring.Add(made); err != nil {
+		return made, err
+	}
+	return made, v.file.Save(v.ring)
+}
+
+// found makes a ring of one, on this peer, for a new object.
+func (n *Node) found(ctx context.Context, owner wire.Key, label string) (bft.Genesis, error) {
+	var seed [32]byte
+	var salt [16]byte
+	if _, err := rand.Read(seed[:]); err != nil {
+		return bft.Genesis{}, err
+	}
+	if _, err := rand.Read(salt[:]); err != nil {
+		return bft.Genesis{}, err
+	}
+	ringKey := wire.NewKey(seed)
+	member := bft.Member{Peer: wire.PeerID(n.peerKey.Public()), Key: ringKey.Public()}
+	body := bft.NewGenesisBody(owner.Public(), label, salt, update.DefaultPolicy().Encode(), []bft.Member{member})
+	genesis := bft.NewGenesis(owner, body, []wire.Signature{bft.Accept(n.peerKey, body.ObjectID())})
+	return genesis, errs.Wrap("make ring", "", n.rings.Create(ctx, genesis, ringKey))
+}
+
+// place finds what a REF names, making home: at first use where a change is
+// meant.
+func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Target, objects.Place, error) {
+	t, err := envelope.ParseTarget(ref)
+	if err != nil {
+		return t, objects.Place{}, err
+	}
+	switch t.Kind {
+	case envelope.TargetReference:
+		return t, objects.Place{Object: t.Object, Node: t.Node, Key: t.Key}, nil
+	case envelope.TargetName:
+		return t, objects.Place{}, errs.Hint(errs.New("resolve name", t.Name, errs.NotFound, fmt.Errorf("this release does not resolve names")), "use a petname or a reference")
+	}
+	v, err := n.volumes.find(t.Petname)
+	if errs.KindOf(err) == errs.NotFound && create && t.Petname == homePetname {
+		v, err = n.volumes.make(ctx, n, homePetname)
+		if errs.KindOf(err) == errs.Conflict { // another command was first
+			v, err = n.volumes.find(homePetname)
+		}
+	}
+	return t, objects.Place{Object: v.Object, Node: v.Root, Key: v.RootKey}, err
+}
