@@ -152,7 +152,8 @@ func KindOf(err error) Kind {
 	return Other
 }
 
-// HintOf returns the outermost hint in the chain, or "".
+// HintOf returns the outermost hint in the chain, or "". Of joined errors the
+// first that has one counts.
 func HintOf(err error) string {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e := e.(type) {
@@ -162,6 +163,17 @@ func HintOf(err error) string {
 			if e.Hint != "" {
 				return e.Hint
 			}
+		case interface{ Unwrap() []error }:
+			return hintOfFirst(e.Unwrap())
+		}
+	}
+	return ""
+}
+
+func hintOfFirst(joined []error) string {
+	for _, err := range joined {
+		if hint := HintOf(err); hint != "" {
+			return hint
 		}
 	}
 	return ""

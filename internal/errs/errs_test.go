@@ -41,6 +41,9 @@ func TestHintSurvivesWrapping(t *testing.T) {
 	if got := HintOf(err); got != "start it with peerd run" {
 		t.Errorf("hint %q", got)
 	}
+	if got := HintOf(fmt.Errorf("both: %w", errors.Join(errors.New("no hint"), err))); got != "start it with peerd run" {
+		t.Errorf("hint of joined errors %q", got)
+	}
 	if KindOf(err) != NoDaemon {
 		t.Errorf("kind %v", KindOf(err))
 	}

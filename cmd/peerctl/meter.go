@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/atollnet/atoll/internal/api"
+)
+
+const (
+	// meterEvery is how often a line of progress is written where there is no
+	// terminal.
+	meterEvery = 10 * time.Second
+	// meterDelay is how long something takes before a bar is shown.
+	meterDelay = 500 * time.Millisecond
+)
+
+// meter shows how one request goes: a bar on a terminal, a line now and then
+// elsewhere, nothing with --quiet. It is the observer of the request.
+type meter struct {
+	app   *app
+	name  string
+	bytes atomic.Int64
+	phase atomic.Value // string
+
+	bars *mpb.Progress // nil without a terminal
+	bar  *mpb.Bar
+	done chan struct{}
+	work sync.WaitGroup
+}
+
+// meter starts to show what moves under the name. total is in bytes, 0 if
+// unknown. The caller calls close.
+func (a *app) meter(name string, total int64) *meter {
+	m := &meter{app: a, name: name, done: make(chan struct{})}
+	m.phase.Store("")
+	switch {
+	case a.quiet:
+	case isTerminal(a.err):
+		m.draw(total)
+	default:
+		m.work.Go(m.tell)
+	}
+	return m
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (m *meter) draw(total int64) {
+	delay := make(chan struct{})
+	timer := time.AfterFunc(meterDelay, func() { close(delay) })
+	m.work.Go(func() {
+		<-m.done
+		timer.Stop()
+	})
+	m.bars = mpb.New(mpb.WithOutput(m.app.err), mpb.WithWidth(64), mpb.WithRenderDelay(delay))
+	m.bar = m.bars.AddBar(total,
+		mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name(m.name), decor.Any(func(decor.Statistics) string { return m.suffix() })),
+		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")),
+	)
+}
+
+func (m *meter) suffix() string {
+	if phase := m.phase.Load().(string); phase != "" {
+		return ", " + phase
+	}
+	return ""
+}
+
+// tell writes a line now and then until the meter is closed.
+func (m *meter) tell() {
+	start := time.Now()
+	tick := time.NewTicker(meterEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-m.done:
+			return
+		case now := <-tick.C:
+			n := m.bytes.Load()
+			m.app.say("%s%s: %s, %s/s", m.name, m.suffix(), size(n), size(int64(float64(n)/now.Sub(start).Seconds())))
+		}
+	}
+}
+
+// close ends the showing; nothing of it is left on a terminal.
+func (m *meter) close() {
+	close(m.done)
+	if m.bar != nil {
+		m.bar.Abort(true)
+		m.bars.Wait()
+	}
+	m.work.Wait()
+}
+
+func (m *meter) add(n int) {
+	m.bytes.Add(int64(n))
+	if m.bar != nil {
+		m.bar.IncrBy(n)
+	}
+}
+
+// Progress implements api.Observer.
+func (m *meter) Progress(p api.Progress) {
+	text := fmt.Sprintf("%s %d", p.Phase, p.Done)
+	switch {
+	case p.Unit == "bytes" && p.Total == 0:
+		text = p.Phase
+	case p.Unit == "bytes":
+		text = fmt.Sprintf("%s %s of %s", p.Phase, size(p.Done), size(p.Total))
+	case p.Total > 0:
+		text = fmt.Sprintf("%s %d of %d %s", p.Phase, p.Done, p.Total, p.Unit)
+	}
+	m.phase.Store(text)
+}
+
+// Note implements api.Observer.
+func (m *meter) Note(text string) {
+	if !m.app.quiet {
+		m.warn(text)
+	}
+}
+
+// warn says what the user must know, --quiet or not.
+func (m *meter) warn(text string) {
+	out := m.app.err
+	if m.bars != nil {
+		out = m.bars // above the bar
+	}
+	fmt.Fprintf(out, "peerctl: %s\n", text)
+}
+
+// reader counts what is read of r.
+func (m *meter) reader(r io.Reader) io.Reader { return &counter{m, r} }
+
+type counter struct {
+	m *meter
+	r io.Reader
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.m.add(n)
+	return n, err
+}
+
+// expect says how many bytes an answer will have.
+func (m *meter) expect(r api.ReadRequest, e api.Entry) {
+	total := max(0, e.Size-r.Offset)
+	if r.Length > 0 {
+		total = min(total, r.Length)
+	}
+	if m.bar != nil {
+		m.bar.SetTotal(total, false)
+	}
+}

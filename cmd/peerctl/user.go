@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/api/client"
+	"github.com/atollnet/atoll/internal/errs"
+)
+
+func (a *app) initVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [PETNAME]",
+		Short: "Make a volume; prints its reference",
+		Long: `Make a volume that you call PETNAME, "home" without one, and print its reference.
+Who has the reference can read the whole volume. "home" is made at first use.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			petname := "home"
+			if len(args) == 1 {
+				petname = args[0]
+			}
+			return a.makeVolume(c.Context(), petname)
+		},
+	}
+}
+
+func (a *app) makeVolume(ctx context.Context, petname string) error {
+	if !isDestination(petname+":") || petname == "atoll" {
+		return errs.Hint(usage("%q cannot be a petname", petname), "a petname is one word without : / @ and %%, and not atoll")
+	}
+	v, err := a.peerd.Init(a.listening(ctx), api.InitRequest{Petname: petname})
+	if err != nil {
+		return err
+	}
+	a.say("%s: is ready, object %s", v.Petname, v.Object)
+	return a.show(v, func() error { return a.print("%s", v.Reference) })
+}
+
+func (a *app) idVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "id",
+		Short: "Print your own public key",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			id, err := a.peerd.Identity(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.show(id, func() error { return a.print("%s", id.Author) })
+		},
+	}
+}
+
+// askVersionMax is how long `peerctl version` waits for peerd's.
+const askVersionMax = 2 * time.Second
+
+func (a *app) versionVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the releases of peerctl and peerd",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			v := map[string]string{"peerctl": api.Version(), "go": runtime.Version()}
+			peerd := client.New(a.socket, askVersionMax)
+			defer peerd.Close()
+			if s, err := peerd.Status(c.Context()); err == nil {
+				v["peerd"] = s.Version
+			}
+			return a.show(v, func() error {
+				if v["peerd"] == "" {
+					return a.print("peerctl %s, %s; no peerd answers", v["peerctl"], v["go"])
+				}
+				return a.print("peerctl %s, %s; peerd %s", v["peerctl"], v["go"], v["peerd"])
+			})
+		},
+	}
+}
