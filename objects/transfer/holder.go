@@ -1,8 +1,11 @@
 package transfer
 
 import (
+	"errors"
+	"fmt"
 	"io"
 
+	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
 )
@@ -18,13 +21,16 @@ type Incoming struct {
 	LeaseSeconds uint64
 }
 
-// Holder is what a Server stores shares in.
+// Holder is what a Server stores shares in. The kind of an error (package errs)
+// says what a peer can do about it: Full, Refused for a share that is not what
+// its manifest says, NotFound, Damaged; any other is the holder's own trouble.
 type Holder interface {
 	// Put returns when the share has been checked against its manifest and is
-	// durable. It keeps no reference to Data.
+	// durable. It keeps no reference to the data.
 	Put(Incoming) error
 	// Slice writes the slice of a range of a share, or nothing.
 	Slice(w io.Writer, id wire.ExtentID, index, offset, length int) error
+	// Manifest returns the manifest of an extent of which shares are held.
 	Manifest(id wire.ExtentID) (*extent.Manifest, error)
 	// Indexes returns the shares held of an extent, ascending.
 	Indexes(id wire.ExtentID) ([]int, error)
@@ -32,7 +38,22 @@ type Holder interface {
 	FreeBytes() uint64
 }
 
-// refusalOf tells a peer why the store would not.
-func refusalOf(err error) *Refusal {
-	return refuse(RefusedFailed, "%v", err)
+// refusalOf tells a peer why the store would not. What it says of the holder's
+// own trouble would tell a stranger about this machine, so that stays here: the
+// error matches both.
+func refusalOf(err error) error {
+	refusal := refuse(RefusedFailed, "the store failed")
+	switch {
+	case errors.Is(err, extent.ErrInput):
+		refusal = refuse(RefusedMalformed, "range outside the share")
+	case errs.KindOf(err) == errs.Full:
+		refusal = refuse(RefusedFull, "%v", err)
+	case errs.KindOf(err) == errs.Refused:
+		refusal = refuse(RefusedMalformed, "%v", err)
+	case errs.KindOf(err) == errs.NotFound:
+		refusal = refuse(RefusedNotFound, "%v", err)
+	case errs.KindOf(err) == errs.Damaged:
+		refusal = refuse(RefusedDamaged, "%v", err)
+	}
+	return fmt.Errorf("%w: %w", refusal, err)
 }

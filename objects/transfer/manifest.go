@@ -51,19 +51,22 @@ func (f *Fetcher) locatedManifest(ctx context.Context, id wire.ExtentID, asked [
 
 var errNobody = errors.New("no holder is known")
 
-// firstManifest asks peers, the fastest first, another whenever one fails or is
-// late, until one has answered.
+// firstManifest asks peers, the fastest first, until one has answered.
 func (f *Fetcher) firstManifest(ctx context.Context, id wire.ExtentID, peers []wire.PeerID) (*extent.Manifest, error) {
 	peers = slices.Clone(peers)
 	slices.SortStableFunc(peers, func(a, b wire.PeerID) int { return int(f.peers.rank(a, 0) - f.peers.rank(b, 0)) })
 	return race(ctx, peers, f.cfg.HedgeMin, func(ctx context.Context, p wire.PeerID) (*extent.Manifest, error) {
+		began := time.Now()
 		m, _, err := f.askManifest(ctx, p, id)
+		if took := time.Since(began); ctx.Err() != nil && took >= f.cfg.HedgeMin {
+			f.peers.slow(p, 0, took)
+		}
 		return m, err
 	})
 }
 
-// race asks one peer after another, the next one when all before have failed
-// or the last is late, and returns the first answer.
+// race asks one peer, another whenever one fails, and as many again as are
+// under way whenever these are late; it returns the first answer.
 func race[T any](ctx context.Context, peers []wire.PeerID, late time.Duration, ask func(context.Context, wire.PeerID) (T, error)) (answer T, err error) {
 	type result struct {
 		answer T
@@ -74,10 +77,9 @@ func race[T any](ctx context.Context, peers []wire.PeerID, late time.Duration, a
 	defer running.Wait()
 	defer cancel()
 	results := make(chan result, len(peers))
-	err, live := errNobody, 0
-	for len(peers) > 0 || live > 0 {
-		var timer <-chan time.Time
-		if len(peers) > 0 {
+	live := 0
+	start := func(more int) {
+		for ; more > 0 && len(peers) > 0; more-- {
 			peer := peers[0]
 			peers = peers[1:]
 			live++
@@ -85,8 +87,12 @@ func race[T any](ctx context.Context, peers []wire.PeerID, late time.Duration, a
 				answer, err := ask(ctx, peer)
 				results <- result{answer, err}
 			})
-			timer = time.After(late)
 		}
+	}
+	start(1)
+	err = errNobody
+	for live > 0 {
+		timer := time.NewTimer(late)
 		select {
 		case r := <-results:
 			if r.err == nil {
@@ -94,10 +100,13 @@ func race[T any](ctx context.Context, peers []wire.PeerID, late time.Duration, a
 			}
 			live--
 			err = r.err
-		case <-timer:
+			start(1)
+		case <-timer.C:
+			start(live)
 		case <-ctx.Done():
 			return answer, context.Cause(ctx)
 		}
+		timer.Stop()
 	}
 	return answer, err
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/atollnet/atoll/internal/wire"
-	"github.com/atollnet/atoll/objects/extent"
 )
 
 // ServeGet answers requests, one after another, until the peer ends the stream
@@ -48,42 +47,44 @@ func (v *Server) serveRequest(p *paced) error {
 	p.stall = v.ProgressTimeout
 	p.allow(int(q.Length), v.BytesPerSecondMin, v.ProgressTimeout)
 	if q.What == getManifest {
-		return answer(p, v.manifest(q.Extent))
+		return v.sendManifest(p, q.Extent)
 	}
 	return v.sendSlice(p, &q)
 }
 
-// manifest returns the reply to a request for a manifest.
-func (v *Server) manifest(id wire.ExtentID) *getReply {
+// sendManifest answers a request for a manifest.
+func (v *Server) sendManifest(p *paced, id wire.ExtentID) error {
 	m, err := v.Store.Manifest(id)
 	if err != nil {
-		return &getReply{Refusal: refusalOf(err)}
+		return tell(p, err)
 	}
 	held, err := v.Store.Indexes(id)
 	if err != nil {
-		return &getReply{Refusal: refusalOf(err)}
+		return tell(p, err)
 	}
 	reply := &getReply{Manifest: m.Encode(), Shares: make([]byte, len(held))}
 	for i, index := range held {
 		reply.Shares[i] = byte(index)
 	}
-	return reply
+	return answer(p, reply)
 }
 
-// sendSlice answers a request for a range. The store is not asked for more
-// than it has, and says whether it can before the reply begins.
+// sendSlice answers a request for a range. The reply begins only when the store
+// has the slice.
 func (v *Server) sendSlice(p *paced, q *getRequest) error {
 	w := &announcing{w: p}
 	err := v.Store.Slice(w, q.Extent, int(q.Share), int(q.Offset), int(q.Length))
-	switch {
-	case err == nil && w.begun:
-		return nil
-	case w.begun: // what was announced cannot be taken back
-		return err
-	case err == nil || errors.Is(err, extent.ErrInput):
-		return answer(p, &getReply{Refusal: refuse(RefusedMalformed, "range outside the share")})
+	if err != nil && !w.begun {
+		return tell(p, err)
 	}
-	return answer(p, &getReply{Refusal: refusalOf(err)})
+	return err
+}
+
+// tell answers that the store would not; the stream goes on.
+func tell(p *paced, err error) error {
+	var refusal *Refusal
+	errors.As(refusalOf(err), &refusal)
+	return answer(p, &getReply{Refusal: refusal})
 }
 
 // announcing writes the reply before the first byte of a slice.

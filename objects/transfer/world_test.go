@@ -11,9 +11,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
 )
+
+var errNotHeld = errs.New("", "", errs.NotFound, nil)
 
 // memory is a Holder in memory.
 type memory struct {
@@ -29,8 +32,6 @@ func newMemory() *memory {
 	return &memory{free: math.MaxUint64, shares: make(map[wire.ExtentID]map[int][]byte), manifest: make(map[wire.ExtentID]*extent.Manifest)}
 }
 
-var errMissing = errors.New("no such share")
-
 func (h *memory) Put(in Incoming) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -38,7 +39,7 @@ func (h *memory) Put(in Incoming) error {
 		return h.putErr
 	}
 	if wire.ShareHash(wire.Sum(in.Data)) != in.Manifest.Shares[in.Index] {
-		return errors.New("share does not hash to its manifest")
+		return errs.New("", "", errs.Refused, errors.New("another hash"))
 	}
 	id := in.Manifest.ID()
 	h.manifest[id] = in.Manifest
@@ -56,7 +57,7 @@ func (h *memory) Slice(w io.Writer, id wire.ExtentID, index, offset, length int)
 	share, ok := h.shares[id][index]
 	h.mu.Unlock()
 	if !ok {
-		return errMissing
+		return errNotHeld
 	}
 	outboard, _ := extent.Outboard(share)
 	return extent.WriteSlice(w, share, outboard, offset, length)
@@ -68,7 +69,7 @@ func (h *memory) Manifest(id wire.ExtentID) (*extent.Manifest, error) {
 	if m := h.manifest[id]; m != nil {
 		return m, nil
 	}
-	return nil, errMissing
+	return nil, errNotHeld
 }
 
 func (h *memory) Indexes(id wire.ExtentID) (held []int, err error) {
