@@ -2,20 +2,20 @@ package api
 
 import "runtime/debug"
 
-// Version returns the release that this program was built from: a tag, or a
-// revision, as the build recorded it.
+// Release is the release of peerctl and peerd: they are made together.
+const Release = "0.1.0"
+
+// Version returns the release and, if the build recorded it, the revision that
+// this program was built from.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
+		return Release
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			return "devel-" + s.Value[:min(12, len(s.Value))]
+			return Release + "+" + s.Value[:min(12, len(s.Value))]
 		}
 	}
-	return "devel"
+	return Release
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/pflag"
+
+	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/node"
+)
+
+// configName is the name of the configuration file in the data directory.
+const configName = "config.toml"
+
+// template is the configuration file that init writes: every key, with the
+// value that holds without it.
+const template = `# Configuration of peerd. Every line is optional; flags of peerd run come before it.
+
+# api = "/run/user/1000/atoll/api.sock"          # socket of the local API
+# listen = ["/ip4/0.0.0.0/tcp/4707", "/ip6/::/tcp/4707", "/ip4/0.0.0.0/udp/4707/quic-v1", "/ip6/::/udp/4707/quic-v1"]
+# announce = []                                  # tell others these addresses instead of those that were found
+# join = []                                      # invitations, or multiaddresses of peers
+# quota = "100 GiB"                              # space for other people's shares; without it half of what is free
+# log_level = "info"                             # debug, info, warn, error
+# passphrase_file = ""                           # holds what opens the keyring; without it the file's mode protects it
+
+# mdns = true                                    # find peers on the local network
+# port_map = true                                # ask the router for a port
+# autonat = true                                 # learn whether this peer can be reached
+# hole_punch = true                              # reach peers behind NATs directly
+# relay = true                                   # be reached through relays when nothing else works
+# loopback = false                               # a network on one machine: none of these five
+`
+
+// settings is the configuration file. What is nil or empty was not set.
+type settings struct {
+	API            string   `toml:"api"`
+	Listen         []string `toml:"listen"`
+	Announce       []string `toml:"announce"`
+	Join           []string `toml:"join"`
+	Quota          quantity `toml:"quota"`
+	LogLevel       string   `toml:"log_level"`
+	PassphraseFile string   `toml:"passphrase_file"`
+	MDNS           *bool    `toml:"mdns"`
+	PortMap        *bool    `toml:"port_map"`
+	AutoNAT        *bool    `toml:"autonat"`
+	HolePunch      *bool    `toml:"hole_punch"`
+	Relay          *bool    `toml:"relay"`
+	Loopback       bool     `toml:"loopback"`
+}
+
+// options are the flags.
+type options struct {
+	dir, config string
+	flags       settings
+}
+
+func (o *options) define(f *pflag.FlagSet) {
+	s := &o.flags
+	f.StringVar(&s.API, "api", "", "path of the local API's `socket` (default "+api.DefaultSocket()+")")
+	f.StringArrayVar(&s.Listen, "listen", nil, "`multiaddress` to listen on; may be repeated")
+	f.StringArrayVar(&s.Announce, "announce", nil, "`multiaddress` to tell others; may be repeated")
+	f.StringArrayVar(&s.Join, "join", nil, "`invitation` or multiaddress of a peer to join through; may be repeated")
+	f.Var(&s.Quota, "quota", "`space` for other people's shares, as 100GiB; 0: half of what is free")
+	f.StringVar(&s.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
+	f.StringVar(&s.PassphraseFile, "passphrase-file", "", "`file` that holds what opens the keyring")
+	f.BoolVar(&s.Loopback, "loopback", false, "a network on one machine: no discovery, no port mapping, no relays")
+}
+
+// settings returns the configuration file's settings with the flags laid over.
+func (o *options) settings(f *pflag.FlagSet) (settings, error) {
+	path := o.config
+	if path == "" {
+		path = filepath.Join(o.dir, configName)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil && (o.config != "" || !errors.Is(err, fs.ErrNotExist)) {
+		return settings{}, errs.New("read configuration", path, errs.Usage, err)
+	}
+	s, err := parse(b)
+	if err != nil {
+		return s, errs.New("read configuration", path, errs.Usage, err)
+	}
+	s.overlay(&o.flags, f.Changed)
+	return s, nil
+}
+
+// parse parses a configuration file. Unknown keys are refused by name: a
+// setting that does nothing is worse than none.
+func parse(b []byte) (s settings, err error) {
+	err = toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields().Decode(&s)
+	var unknown *toml.StrictMissingError
+	var broken *toml.DecodeError
+	switch {
+	case errors.As(err, &unknown):
+		var keys []string
+		for _, e := range unknown.Errors {
+			row, _ := e.Position()
+			keys = append(keys, fmt.Sprintf("%s (line %d)", strings.Join(e.Key(), "."), row))
+		}
+		return s, fmt.Errorf("unknown key %s", strings.Join(keys, ", "))
+	case errors.As(err, &broken):
+		row, column := broken.Position()
+		return s, fmt.Errorf("line %d, column %d: %w", row, column, err)
+	}
+	return s, err
+}
+
+// overlay takes over the flags that were given.
+func (s *settings) overlay(flags *settings, given func(string) bool) {
+	for name, take := range map[string]func(){
+		"api":             func() { s.API = flags.API },
+		"listen":          func() { s.Listen = flags.Listen },
+		"announce":        func() { s.Announce = flags.Announce },
+		"join":            func() { s.Join = flags.Join },
+		"quota":           func() { s.Quota = flags.Quota },
+		"log-level":       func() { s.LogLevel = flags.LogLevel },
+		"passphrase-file": func() { s.PassphraseFile = flags.PassphraseFile },
+		"loopback":        func() { s.Loopback = flags.Loopback },
+	} {
+		if given(name) {
+			take()
+		}
+	}
+}
+
+// node returns the peer's configuration.
+func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
+	socket := s.API
+	if socket == "" {
+		socket = api.DefaultSocket()
+	}
+	cfg := node.DefaultConfig(dir, socket)
+	cfg.Listen, cfg.Announce, cfg.Join = s.Listen, s.Announce, s.Join
+	cfg.QuotaBytes, cfg.Loopback = uint64(s.Quota), s.Loopback
+	for _, b := range []struct{ to, from *bool }{
+		{&cfg.MDNS, s.MDNS}, {&cfg.PortMap, s.PortMap}, {&cfg.AutoNAT, s.AutoNAT}, {&cfg.HolePunch, s.HolePunch}, {&cfg.Relay, s.Relay},
+	} {
+		if b.from != nil {
+			*b.to = *b.from
+		}
+	}
+	var err error
+	if cfg.Passphrase, err = passphrase(s.PassphraseFile); err != nil {
+		return cfg, err
+	}
+	cfg.Log, err = logger(log, s.LogLevel)
+	return cfg, err
+}
+
+func logger(out io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if level == "" {
+		level = "info"
+	}
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, errs.Newf("configure", "log level", errs.Usage, "%q is none of debug, info, warn, error", level)
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l})), nil
+}
+
+// passphrase reads the first line of a file; without a file there is none.
+func passphrase(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errs.New("read passphrase", path, errs.Usage, err)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) == 0 {
+		return nil, errs.Newf("read passphrase", path, errs.Usage, "its first line is empty")
+	}
+	return line, nil
+}
