@@ -19,15 +19,19 @@ import (
 
 const (
 	// fastRound is the time between exchanges while there is something to
-	// learn or to tell, slowRound when there is not; both vary by a quarter.
-	fastRound = 500 * time.Millisecond
-	slowRound = time.Minute
-	// fastFor is how long an arrival keeps the rounds fast.
-	fastFor = 3 * time.Second
-	// fastRate bounds fast rounds in a large network, where somebody always
-	// arrives: sixty at once, then one in ten seconds.
-	fastPerSecond = 0.1
-	fastBurst     = 60
+	// learn or to tell, slowRound when there is not, aloneRound between two
+	// attempts to find anybody; all vary by a quarter.
+	fastRound  = 500 * time.Millisecond
+	slowRound  = time.Minute
+	aloneRound = 5 * time.Second
+	// calmAfter is how many exchanges in a row must have found two equal
+	// tables before the rounds become slow.
+	calmAfter = 4
+	// recordsPerSecond and recordsBurst bound what fast rounds cost in a large
+	// network, where somebody always arrives: records sent and received, some
+	// 300 bytes each. Who has used up more makes slow rounds.
+	recordsPerSecond = 4
+	recordsBurst     = 8192
 
 	// probePerSecond and probeBurst bound the calls to peers whose connection
 	// has ended: it may have been closed because there were too many.
@@ -93,7 +97,6 @@ type Census struct {
 	now      func() time.Time
 	contacts chan wire.PeerID
 	wake     chan struct{} // there is something to tell
-	fast     *p2p.Buckets[struct{}]
 	probes   *p2p.Buckets[struct{}]
 
 	mu      sync.Mutex // guards what is below
@@ -101,7 +104,8 @@ type Census struct {
 	self    signed
 	renewAt time.Time            // when self is signed again even if nothing changes
 	pauseTo time.Time            // until when a change of space does not make it so
-	arrival time.Time            // when somebody last arrived
+	calm    int                  // exchanges in a row that found two equal tables
+	doubts  uint64               // buckets in which the last exchange found a difference
 	waiting map[wire.PeerID]bool // who is in contacts or being called
 }
 
@@ -129,7 +133,7 @@ func New(c Config) (*Census, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.fast = p2p.NewBuckets[struct{}](p2p.Rate{PerSecond: fastPerSecond, Burst: fastBurst}, s.now)
+	s.budget, s.budgetAt = recordsBurst, s.now()
 	s.probes = p2p.NewBuckets[struct{}](p2p.Rate{PerSecond: probePerSecond, Burst: probeBurst}, s.now)
 	c.Host.Handle(Protocol, limits, s.serve)
 	return s, nil
@@ -149,22 +153,26 @@ func (c *Census) Run(ctx context.Context) error {
 		work.Go(func() { c.work(ctx) })
 	}
 	work.Go(func() { c.join(ctx) })
-	for ctx.Err() == nil {
-		c.round()
-		c.rest(ctx)
-	}
+	c.rounds(ctx)
 	return nil
 }
 
-// rest waits for the next round. An arrival shortens the wait, but to no less
-// than a fast round: many arrivals at once are told in one.
-func (c *Census) rest(ctx context.Context) {
-	next := c.now().Add(c.pause())
+// rounds begins the exchanges that are due until the context ends.
+func (c *Census) rounds(ctx context.Context) {
+	var next time.Time // of the next round
 	for {
+		retry := c.again()
+		if now := c.now(); !now.Before(next) {
+			c.round()
+			next = now.Add(c.pause())
+		}
+		if retry.After(next) {
+			retry = next
+		}
 		select {
-		case <-time.After(next.Sub(c.now())):
-			return
+		case <-time.After(retry.Sub(c.now())):
 		case <-c.wake:
+			// Arrivals that come one upon another are told in one round.
 			if now := c.now(); next.Sub(now) > 2*fastRound {
 				next = now.Add(c.pause())
 			}
@@ -172,6 +180,21 @@ func (c *Census) rest(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// again calls the peers that failed and are due, and returns when the next is.
+func (c *Census) again() time.Time {
+	c.mu.Lock()
+	retry, next := c.table.age(c.now())
+	c.mu.Unlock()
+	for _, p := range retry {
+		c.contact(p)
+	}
+	// Those just queued are due until they have been called.
+	if soon := c.now().Add(fastRound); next.Before(soon) {
+		next = soon
+	}
+	return next
 }
 
 // join connects to the configured peers until one of them has been met.
@@ -205,21 +228,34 @@ func (c *Census) company() bool {
 	return len(c.table.live()) > 0
 }
 
-// round calls one live peer, suspects that are due, and peers that others know
-// of.
+// round calls one live peer, and some that are not in the table.
 func (c *Census) round() {
 	c.mu.Lock()
-	retry, live := c.table.age(c.now()), c.table.live()
+	partner, alone := c.partner()
 	c.mu.Unlock()
-	if len(live) > 0 {
-		c.contact(live[0])
+	if !alone {
+		c.contact(partner)
 	}
-	for _, p := range retry {
+	for _, p := range c.strangers(alone) {
 		c.contact(p)
 	}
-	for _, p := range c.strangers(len(live) == 0) {
-		c.contact(p)
+}
+
+// partner chooses a live peer: every other time one from the buckets in which
+// the last exchange found a difference, for it may be about that very peer.
+func (c *Census) partner() (partner wire.PeerID, alone bool) {
+	live := c.table.live()
+	if len(live) == 0 {
+		return partner, true
 	}
+	if rand.N(2) == 0 {
+		for _, p := range live {
+			if c.doubts>>bucketOf(p)&1 == 1 {
+				return p, false
+			}
+		}
+	}
+	return live[0], false
 }
 
 // strangers returns a few peers that are not in the table: of those that the
@@ -242,11 +278,23 @@ func (c *Census) strangers(alone bool) []wire.PeerID {
 // pause returns the time until the next round.
 func (c *Census) pause() time.Duration {
 	c.mu.Lock()
-	alone, recent := len(c.table.live()) == 0, c.now().Sub(c.arrival) < fastFor
+	alone, unsettled := len(c.table.live()) == 0, c.calm < calmAfter
+	c.spend(1)
+	affordable := c.budget > 0
 	c.mu.Unlock()
 	round := slowRound
-	if (alone || recent) && c.fast.Take(struct{}{}) {
+	switch {
+	case alone:
+		round = aloneRound
+	case unsettled && affordable:
 		round = fastRound
 	}
 	return round*3/4 + rand.N(round/2)
+}
+
+// spend takes an exchange of records from the budget. The caller holds mu.
+func (c *Census) spend(records int) {
+	now := c.now()
+	c.budget = min(recordsBurst, c.budget+now.Sub(c.budgetAt).Seconds()*recordsPerSecond) - float64(records)
+	c.budgetAt = now
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 
@@ -39,7 +40,8 @@ func (c *Census) work(ctx context.Context) {
 			c.mu.Lock()
 			delete(c.waiting, p)
 			if err != nil && ctx.Err() == nil && !errors.Is(err, p2p.ErrRefused) {
-				c.table.failed(p, c.now())
+				late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+				c.table.failed(p, late, c.now())
 			}
 			c.mu.Unlock()
 		case <-ctx.Done():
@@ -87,6 +89,7 @@ func (c *Census) present() (signed, []uint64) {
 			Domain:     c.config.Domain,
 			Software:   c.config.Software,
 		})
+		c.table.setOwn(c.self.Record.Seq)
 		c.pauseTo = now.Add(renewPause)
 		c.renewAt = now.Add(renewEvery*3/4 + rand.N(renewEvery/2))
 	}
@@ -122,11 +125,19 @@ func (c *Census) addresses() [][]byte {
 	return addrs
 }
 
-// lacking returns records that a peer with these fingerprints lacks.
-func (c *Census) lacking(prints []uint64) []signed {
+// compare returns records that a peer with these fingerprints lacks, and notes
+// where the two tables differ.
+func (c *Census) compare(prints []uint64) []signed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.table.differing(prints, recordsMax)
+	if c.doubts = c.table.differs(prints); c.doubts != 0 {
+		c.calm = 0
+	} else {
+		c.calm++
+	}
+	records := c.table.records(c.doubts, recordsMax)
+	c.spend(len(records))
+	return records
 }
 
 // take merges what a peer has given: its own record, and others'. It stops at
@@ -135,6 +146,9 @@ func (c *Census) take(self signed, others []signed) error {
 	if err := c.merge(self, true); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.spend(len(others))
+	c.mu.Unlock()
 	for _, s := range others {
 		if err := c.merge(s, false); err != nil {
 			return err
@@ -145,10 +159,9 @@ func (c *Census) take(self signed, others []signed) error {
 
 func (c *Census) merge(s signed, direct bool) error {
 	c.mu.Lock()
-	now := c.now()
-	what, err := c.table.merge(s, direct, now)
+	what, err := c.table.merge(s, direct, c.now())
 	if what == arrived {
-		c.arrival = now
+		c.calm = 0
 	}
 	c.mu.Unlock()
 	if err == nil && what != nothing {

@@ -22,12 +22,12 @@ const (
 	helloBytesMax   = 2 << 10
 	recordsBytesMax = recordsMax*(recordMax+128) + helloBytesMax
 
-	exchangeTimeout = 3 * time.Second
+	exchangeTimeout = 4 * time.Second
 )
 
 // limits of exchanges that others begin.
 var limits = p2p.Limits{
-	PerPeer:     p2p.Rate{PerSecond: 1, Burst: 20},
+	PerPeer:     p2p.Rate{PerSecond: 1, Burst: 30},
 	PerGroup:    p2p.Rate{PerSecond: 20, Burst: 200},
 	OpenPerPeer: 4,
 	OpenTotal:   64,
@@ -91,7 +91,7 @@ func (c *Census) call(s *p2p.Stream, p wire.PeerID) error {
 	if r.Self.Record.Peer != p || len(r.Prints) != bucketCount || len(r.Records) > recordsMax {
 		return errMessage
 	}
-	lacking := c.lacking(r.Prints)
+	lacking := c.compare(r.Prints)
 	if err := c.take(r.Self, r.Records); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (c *Census) answer(remote wire.PeerID, s *p2p.Stream) error {
 		return errMessage
 	}
 	self, prints := c.present()
-	if err := frame.WriteMessage(s, reply{Self: self, Prints: prints, Records: c.lacking(h.Prints)}); err != nil {
+	if err := frame.WriteMessage(s, reply{Self: self, Prints: prints, Records: c.compare(h.Prints)}); err != nil {
 		return err
 	}
 	if err := c.take(h.Self, nil); err != nil {

@@ -30,9 +30,9 @@ type entry struct {
 	signed  signed
 	heard   time.Time // when its present record came
 	met     bool      // it has answered, or come to us, since it is in the table
-	suspect time.Time // when it first could not be reached; zero while it lives
-	tries   int       // failures since then
-	retry   time.Time // when a suspect is tried again
+	suspect time.Time // when it became suspect; zero while it is not
+	tries   int       // calls that failed since it last answered
+	retry   time.Time // if there are any, when it is called again
 	rtt     time.Duration
 	print   uint64 // its part of the bucket's fingerprint
 }
@@ -44,6 +44,7 @@ type table struct {
 	entries map[wire.PeerID]*entry
 	buried  map[wire.PeerID]uint64 // sequence number of the last record
 	prints  [bucketCount]uint64
+	own     uint64 // the part of this peer itself
 	seen    uint64 // highest sequence number of our own that others hold
 }
 
@@ -57,6 +58,25 @@ func bucketOf(p wire.PeerID) int { return int(p[0]) % bucketCount }
 func fingerprint(p wire.PeerID, seq uint64) uint64 {
 	h := wire.Derive(contextPrint, p[:], wire.Uint64(seq))
 	return binary.BigEndian.Uint64(h[:])
+}
+
+// setOwn notes the number of this peer's own record: others have it in their
+// tables, so it counts here too.
+func (t *table) setOwn(seq uint64) {
+	b := bucketOf(t.self)
+	t.prints[b] -= t.own
+	t.own = fingerprint(t.self, seq)
+	t.prints[b] += t.own
+}
+
+// differs returns the buckets, as bits, in which others differ from this table.
+func (t *table) differs(others []uint64) (buckets uint64) {
+	for b, p := range others {
+		if p != t.prints[b] {
+			buckets |= 1 << b
+		}
+	}
+	return buckets
 }
 
 // change is what a merged record means to others.
@@ -159,18 +179,19 @@ func (t *table) met(p wire.PeerID) change {
 	return arrived
 }
 
-// failed notes that a peer could not be reached.
-func (t *table) failed(p wire.PeerID, now time.Time) {
+// failed notes that a peer could not be reached. One that did not answer in time
+// may only be busy, as this peer may be: it becomes suspect the second time.
+func (t *table) failed(p wire.PeerID, late bool, now time.Time) {
 	e := t.entries[p]
 	if e == nil {
 		return
 	}
-	if e.suspect.IsZero() {
+	e.tries++
+	e.retry = now.Add(time.Second << min(e.tries-1, 6))
+	if e.suspect.IsZero() && (!late || e.tries > 1) {
 		e.suspect = now
 		t.prints[bucketOf(p)] -= e.print
 	}
-	e.tries++
-	e.retry = now.Add(time.Second << min(e.tries, 6))
 }
 
 // drop forgets a peer but for the number of its last record, so that others who
@@ -190,17 +211,22 @@ func (t *table) drop(p wire.PeerID) {
 	t.buried[p] = e.signed.Record.Seq
 }
 
-// age drops who has been gone for long and returns the suspects to try again.
-func (t *table) age(now time.Time) (retry []wire.PeerID) {
+// age drops who has been gone for long. It returns the peers to be called again
+// now, and when that is so for the next one.
+func (t *table) age(now time.Time) (retry []wire.PeerID, next time.Time) {
+	next = now.Add(slowRound)
 	for p, e := range t.entries {
 		switch {
 		case !e.suspect.IsZero() && now.Sub(e.suspect) > dropAfter, now.Sub(e.heard) > staleAfter:
 			t.drop(p)
-		case !e.suspect.IsZero() && !now.Before(e.retry):
+		case e.tries == 0:
+		case !now.Before(e.retry):
 			retry = append(retry, p)
+		case e.retry.Before(next):
+			next = e.retry
 		}
 	}
-	return retry
+	return retry, next
 }
 
 // live returns the peers that are not suspect, in random order.
@@ -215,13 +241,12 @@ func (t *table) live() []wire.PeerID {
 	return peers
 }
 
-// differing returns records of live peers from the buckets in which others
-// differ from this table, a random choice of at most max.
-func (t *table) differing(others []uint64, max int) []signed {
+// records returns records of live peers from the given buckets, a random choice
+// of at most max.
+func (t *table) records(buckets uint64, max int) []signed {
 	var records []signed
 	for _, p := range t.live() {
-		b := bucketOf(p)
-		if len(records) < max && (b >= len(others) || others[b] != t.prints[b]) {
+		if len(records) < max && buckets>>bucketOf(p)&1 == 1 {
 			records = append(records, t.entries[p].signed)
 		}
 	}

@@ -25,6 +25,7 @@ func recordOf(n int, seq uint64, address string) signed {
 
 // sum recomputes the fingerprints from the entries.
 func sum(t *table) (prints [bucketCount]uint64) {
+	prints[bucketOf(t.self)] = t.own
 	for p, e := range t.entries {
 		if e.suspect.IsZero() {
 			prints[bucketOf(p)] += e.print
@@ -36,6 +37,8 @@ func sum(t *table) (prints [bucketCount]uint64) {
 func TestLifeOfAPeer(t *testing.T) {
 	start := time.Unix(1e6, 0)
 	tab := newTable(peerOf(0))
+	tab.setOwn(1)
+	tab.setOwn(2)
 	const here, there = "/ip4/127.1.0.1/tcp/1", "/ip4/127.1.0.1/tcp/2"
 	for i, step := range []struct {
 		after  time.Duration
@@ -49,12 +52,12 @@ func TestLifeOfAPeer(t *testing.T) {
 		{2, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 4, there), false, now) }, nothing, 1, 1},
 		{3, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 6, here), false, now) }, renewed, 1, 1},
 		{4, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 7, there), false, now) }, arrived, 1, 1},
-		{5, func(now time.Time) change { tab.failed(peerOf(1), now); return nothing }, nothing, 0, 1},
+		{5, func(now time.Time) change { tab.failed(peerOf(1), false, now); return nothing }, nothing, 0, 1},
 		{6, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 7, there), false, now) }, nothing, 0, 1},
 		{7, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 7, there), true, now) }, arrived, 1, 1},
-		{8, func(now time.Time) change { tab.failed(peerOf(1), now); return nothing }, nothing, 0, 1},
+		{8, func(now time.Time) change { tab.failed(peerOf(1), false, now); return nothing }, nothing, 0, 1},
 		{9, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 8, there), false, now) }, arrived, 1, 1},
-		{10, func(now time.Time) change { tab.failed(peerOf(1), now); tab.age(now); return nothing }, nothing, 0, 1},
+		{10, func(now time.Time) change { tab.failed(peerOf(1), false, now); tab.age(now); return nothing }, nothing, 0, 1},
 		{10 + dropAfter/time.Second + 1, func(now time.Time) change { tab.age(now); return nothing }, nothing, 0, 0},
 		{11 + dropAfter/time.Second + 1, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 8, there), false, now) }, nothing, 0, 0},
 		{12 + dropAfter/time.Second + 1, func(now time.Time) change { return mustMerge(t, tab, recordOf(1, 8, there), true, now) }, arrived, 1, 1},
@@ -84,13 +87,16 @@ func mustMerge(t *testing.T, tab *table, s signed, direct bool, now time.Time) c
 func TestSuspectsAreTriedLessAndLess(t *testing.T) {
 	tab, now := newTable(peerOf(0)), time.Unix(1e6, 0)
 	mustMerge(t, tab, recordOf(1, 1, "/ip4/127.1.0.1/tcp/1"), false, now)
-	tab.failed(peerOf(1), now)
+	tab.failed(peerOf(1), true, now)
+	if !tab.entries[peerOf(1)].suspect.IsZero() {
+		t.Error("a peer is suspect because it was late once")
+	}
 	tries := 0
 	for second := range int(dropAfter / time.Second) {
 		at := now.Add(time.Duration(second) * time.Second)
-		if len(tab.age(at)) == 1 {
+		if retry, _ := tab.age(at); len(retry) == 1 {
 			tries++
-			tab.failed(peerOf(1), at)
+			tab.failed(peerOf(1), true, at)
 		}
 	}
 	if tries < 5 || tries > 20 {
@@ -109,9 +115,12 @@ func TestTableIsBounded(t *testing.T) {
 	if what := mustMerge(t, tab, recordOf(peersMax+2, 1, "/ip4/127.1.0.1/tcp/1"), true, now); what != arrived || len(tab.entries) != peersMax {
 		t.Errorf("a peer that came in person finds no room: %d of %d", len(tab.entries), peersMax)
 	}
-	tab.failed(peerOf(7), now)
+	tab.failed(peerOf(7), false, now)
 	if what := mustMerge(t, tab, recordOf(peersMax+3, 1, "/ip4/127.1.0.1/tcp/1"), false, now); what != arrived || tab.entries[peerOf(7)] != nil {
 		t.Error("a suspect does not give way")
+	}
+	if got := tab.records(1<<bucketCount-1, recordsMax); len(got) != recordsMax {
+		t.Errorf("a full table gives %d records, want %d", len(got), recordsMax)
 	}
 	for p := range tab.entries {
 		tab.drop(p)
@@ -119,7 +128,7 @@ func TestTableIsBounded(t *testing.T) {
 	if len(tab.buried) != buriedMax || tab.prints != [bucketCount]uint64{} {
 		t.Errorf("%d buried, fingerprints %v", len(tab.buried), tab.prints[:3])
 	}
-	if got := tab.differing(make([]uint64, bucketCount), recordsMax); len(got) != 0 {
+	if got := tab.records(1<<bucketCount-1, recordsMax); len(got) != 0 {
 		t.Errorf("an empty table has %d records to give", len(got))
 	}
 }
