@@ -1,0 +1,223 @@
+package bft
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// Errors of a replica.
+var (
+	// ErrConfig is returned for a replica that could never work.
+	ErrConfig = errors.New("bad replica configuration")
+	// ErrSaved is returned for a saved state that no replica has written.
+	ErrSaved = errors.New("bad saved state")
+	// ErrDiverged means that this member's executor and a certified decision
+	// disagree: this member's state is damaged, or it runs another program.
+	ErrDiverged = errors.New("a certified version executes to another state here")
+	// ErrForked means that a certificate contradicts one held here: more than f
+	// members have lied.
+	ErrForked = errors.New("two certified histories")
+)
+
+// Config says what a replica is a member of. All fields but Verify and
+// TimeoutMilli are required.
+type Config struct {
+	Ring   RingCert
+	Self   int         // the index of this member
+	Key    wire.Signer // the ring key of this member
+	Verify Verifier    // nil: Ed25519
+	// TimeoutMilli is how long waiting work may stand still before the leader is
+	// suspected; it doubles with each view that fails, up to timeoutMilliMax.
+	// 0: timeoutMilliDefault.
+	TimeoutMilli uint32
+}
+
+const (
+	timeoutMilliDefault = 1000
+	timeoutMilliMax     = 60_000
+	// aheadMilliMax is how far a proposed time may lie ahead of both the parent's
+	// and the own clock.
+	aheadMilliMax = 10 * 60 * 1000
+)
+
+// State is what a member must not forget: it says what the member has signed.
+// It is written whole, before any message of the same effects is sent.
+type State struct {
+	View     wire.View
+	Changing bool         // a ViewChange for View is signed; nothing else is until its NewView
+	Accepted *Ballot      // the last proposal prepared for the next version; its Proposal is stored
+	Prepared *Certificate // of prepares: the highest for the next version
+	NewView  *NewView     // why View may be worked in; nil in view 0 and once View has committed
+}
+
+// Saved is what a replica starts from.
+type Saved struct {
+	State
+	Root      wire.NodeHash // of the newest committed version, or of version 0
+	Commit    *Certificate  // of that version; nil: version 0
+	Proposals []Proposal    // that were stored for the version after it
+}
+
+// Replica is one member's part in ordering one object. It is not safe for
+// concurrent use. Its host calls Step and carries out the effects in order.
+type Replica struct {
+	ring   RingCert
+	ringID wire.RingCertID
+	self   int
+	key    wire.Signer
+	verify Verifier
+	base   uint32 // milliseconds, see Config.TimeoutMilli
+
+	// Durable, as of the effects of the last Step.
+	state State
+	head  committed
+
+	// About the version after head.
+	known    map[wire.VersionID]*Proposal
+	current  *Proposal               // prepared by this member in this view
+	offered  *PrePrepare             // being executed so as to be prepared
+	required *Decision               // the one that this view must begin with
+	decided  *Certificate            // it is certified, and not yet executed
+	stored   map[wire.VersionID]bool // of known
+	run      execution
+	votes    *tally
+
+	// About what comes after that.
+	later     *tally       // votes on the version after next
+	held      *PrePrepare  // of the version after next, or of a later view
+	target    wire.Version // the newest that is known to be certified
+	fetchFrom int          // the member that is asked for what lacks
+	asked     Fetch        // and has been, since the timer last ran out
+
+	// About views.
+	suspected bool          // this member suspects the leader of View
+	suspects  []wire.View   // by member: 1 + the highest view it suspects
+	changes   []*ViewChange // by member: the newest for View or a later one
+	failed    uint          // views since the last commit
+
+	queue   *queue
+	watched wire.Hash // the request that the timer runs for
+	timer   timer
+	started bool
+	fault   error
+
+	// Of the Step under way.
+	now   int64
+	dirty bool
+	out   Effects
+}
+
+// committed is the newest version that this member has.
+type committed struct {
+	version wire.Version
+	id      wire.VersionID
+	root    wire.NodeHash
+	time    int64
+	proof   *Certificate // nil: version 0
+}
+
+// New returns a replica that goes on from a saved state; the zero State and the
+// genesis root start a new one. The first Step, with or without inputs, takes
+// up unfinished work.
+func New(c Config, s Saved) (*Replica, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	n := len(c.Ring.Members)
+	r := &Replica{
+		ring: c.Ring, ringID: c.Ring.ID(), self: c.Self, key: c.Key, verify: c.Verify, base: c.TimeoutMilli,
+		state: s.State, head: committed{root: s.Root},
+		known: make(map[wire.VersionID]*Proposal), stored: make(map[wire.VersionID]bool),
+		votes: newTally(n), later: newTally(n),
+		suspects: make([]wire.View, n), changes: make([]*ViewChange, n),
+		queue: newQueue(n), fetchFrom: c.Self,
+	}
+	if r.verify == nil {
+		r.verify = Ed25519
+	}
+	if r.base == 0 {
+		r.base = timeoutMilliDefault
+	}
+	return r, r.restore(s)
+}
+
+func (c Config) check() error {
+	if err := checkMembers(c.Ring.Members); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if c.Self < 0 || c.Self >= len(c.Ring.Members) || c.Key == nil || c.Key.Public() != c.Ring.Members[c.Self].Key {
+		return fmt.Errorf("%w: not the key of member %d", ErrConfig, c.Self)
+	}
+	return nil
+}
+
+// restore puts back what follows from the saved state: this member's own votes
+// are the same again, since signatures are.
+func (r *Replica) restore(s Saved) error {
+	if s.Commit != nil {
+		if err := s.Commit.verify(Commit, r.ring, r.verify); err != nil {
+			return fmt.Errorf("%w: %w", ErrSaved, err)
+		}
+		d := s.Commit.Decision
+		r.head = committed{d.Version, d.ID(), s.Root, d.TimeUnixMilli, s.Commit}
+		if d.State != s.Root {
+			return fmt.Errorf("%w: version %d with the state %v", ErrSaved, d.Version, s.Root)
+		}
+	}
+	for i := range s.Proposals {
+		if p := &s.Proposals[i]; p.Decision.Version == r.head.version+1 {
+			r.know(p)
+			r.stored[p.Decision.ID()] = true
+		}
+	}
+	if r.state.Changing {
+		r.changes[r.self] = r.viewChange()
+		return nil
+	}
+	if r.state.NewView != nil {
+		_, r.required = choose(r.state.NewView.Changes)
+	}
+	return r.restoreVotes()
+}
+
+func (r *Replica) restoreVotes() error {
+	a := r.state.Accepted
+	if a == nil || a.View != r.state.View {
+		return nil
+	}
+	r.current = r.known[a.Decision]
+	if r.current == nil {
+		return fmt.Errorf("%w: the proposal that was prepared is gone", ErrSaved)
+	}
+	r.castOwn(Prepare, *a)
+	if p := r.state.Prepared; p != nil && p.View == r.state.View {
+		r.castOwn(Commit, *a)
+	}
+	return nil
+}
+
+// Object returns the object that the replica orders.
+func (r *Replica) Object() wire.ObjectID { return r.ring.Object }
+
+// Version returns the newest committed version.
+func (r *Replica) Version() wire.Version { return r.head.version }
+
+// View returns the present view, and whether it has begun.
+func (r *Replica) View() (view wire.View, active bool) { return r.state.View, !r.state.Changing }
+
+// Leader returns the index of the present leader.
+func (r *Replica) Leader() int { return r.ring.Leader(r.state.View) }
+
+// Idle reports whether nothing waits: the replica can be dropped and made again
+// from what is saved.
+func (r *Replica) Idle() bool { return !r.waiting() && !r.run.active() }
+
+func (r *Replica) isLeader() bool { return r.Leader() == r.self }
+
+func (r *Replica) castOwn(k Kind, b Ballot) wire.Signature {
+	s := SignVote(r.key, k, b)
+	r.votes.put(k, r.self, b, s, true)
+	return s
+}

@@ -1,0 +1,255 @@
+package runner
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/kv"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// Errors of a Host.
+var (
+	// ErrUnknownObject: this peer is not a member of the object's ring.
+	ErrUnknownObject = errors.New("not a member of the object's ring")
+	// ErrBusy: as many updates of the object wait as may.
+	ErrBusy = errors.New("too many updates wait")
+	// ErrTooLarge: the update exceeds wire.UpdateBytesMax.
+	ErrTooLarge = errors.New("update too large")
+	// ErrClosed: the host has been closed.
+	ErrClosed = errors.New("ring host closed")
+	// ErrConfig: the configuration, or a genesis, cannot work on this host.
+	ErrConfig = errors.New("bad ring configuration")
+	// ErrExecutor: the executor gave a result that none can have.
+	ErrExecutor = errors.New("impossible result of an execution")
+)
+
+// Limits of a Host.
+const (
+	// SeatsIdleMax is the most objects that are kept in memory while nothing
+	// waits, so that the next update need not load them.
+	SeatsIdleMax = 256
+	// InboxBytesPerPeerMax is the most bytes of messages of one peer that wait,
+	// over all objects.
+	InboxBytesPerPeerMax = 8 << 20
+)
+
+// Config is what a Host is made of. Self, Store and Executor are required.
+type Config struct {
+	Self     wire.PeerID
+	Store    kv.Store
+	Executor Executor
+	// Transport leads to the other members; nil will do for rings of one.
+	Transport Transport
+	// Admit, if not nil, refuses updates before they are queued: those of users
+	// with the error that it returns, those that members forward in silence. It
+	// is called from several goroutines.
+	Admit func(object wire.ObjectID, update []byte) error
+	// Timeout is how long waiting work may stand still before the leader of a
+	// ring is suspected; the default is a second.
+	Timeout time.Duration
+	Clock   func() time.Time // default: time.Now
+	Log     *slog.Logger     // default: none
+}
+
+func (c *Config) complete() error {
+	if c.Self.IsZero() || c.Store == nil || c.Executor == nil {
+		return fmt.Errorf("%w: no name, store or executor", ErrConfig)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Host is a member of the rings of many objects. It is safe for concurrent use.
+type Host struct {
+	Config
+	ctx    context.Context // ends with the host
+	cancel context.CancelFunc
+	work   sync.WaitGroup // one for each seat at work
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	seats  map[wire.ObjectID]*seat // in memory
+	idle   *list.List              // of those, the seats with nothing to do; newest first
+	inbox  map[wire.PeerID]int     // bytes of each peer's messages that wait
+}
+
+// New returns a host that is ready to work. Run or Close must be called.
+func New(c Config) (*Host, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Host{
+		Config: c, ctx: ctx, cancel: cancel,
+		seats: make(map[wire.ObjectID]*seat), idle: list.New(), inbox: make(map[wire.PeerID]int),
+	}, nil
+}
+
+// Run takes up what was under way when the host was last closed, serves until
+// the context ends, and closes the host. The error is the store's.
+func (h *Host) Run(ctx context.Context) error {
+	defer h.Close()
+	unfinished, err := h.unfinished()
+	if err != nil {
+		return err
+	}
+	for _, object := range unfinished {
+		if s, err := h.seat(object); err == nil {
+			s.put()
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// Close stops all work and waits for it to end. What was acknowledged is
+// stored; callers of Submit get ErrClosed. The store stays open.
+func (h *Host) Close() {
+	h.mu.Lock()
+	h.closed = true
+	seats := make([]*seat, 0, len(h.seats))
+	for _, s := range h.seats {
+		seats = append(seats, s)
+	}
+	h.mu.Unlock()
+	h.cancel()
+	for _, s := range seats {
+		s.fail(ErrClosed)
+	}
+	h.work.Wait()
+}
+
+// Create makes this peer a member of a new object's ring. The key is that of
+// this member in the genesis; it is stored with the log. To create an object
+// again changes nothing. Errors: bft.ErrGenesis, ErrConfig, the executor's and
+// the store's.
+func (h *Host) Create(ctx context.Context, g bft.Genesis, ringKey wire.Key) error {
+	object, err := g.Verify()
+	if err != nil {
+		return err
+	}
+	self := g.Body.Ring().Index(h.Self)
+	switch {
+	case self < 0 || g.Body.Members[self].Key != ringKey.Public():
+		return fmt.Errorf("%w: not the key of a member", ErrConfig)
+	case len(g.Body.Members) > 1 && h.Transport == nil:
+		return fmt.Errorf("%w: a ring of %d without a network", ErrConfig, len(g.Body.Members))
+	}
+	start, err := h.Executor.Genesis(ctx, g)
+	if err != nil {
+		return fmt.Errorf("genesis of %v: %w", object, err)
+	}
+	record := objectRecord{Format: objectFormat, Genesis: g, Root: start.Root, Seed: ringKey.Seed()}
+	if err := h.Store.Update(func(w kv.Writer) error { return createObject(w, object, record, start.Finish) }); err != nil {
+		return err
+	}
+	return h.Store.Sync()
+}
+
+func createObject(w kv.Writer, object wire.ObjectID, record objectRecord, finish func(kv.Writer) error) error {
+	if _, found, err := getObject(w, object); found || err != nil {
+		return err
+	}
+	if err := w.Set(key(keyObject, object), wire.Marshal(record)); err != nil {
+		return err
+	}
+	if finish == nil {
+		return nil
+	}
+	return finish(w)
+}
+
+// Objects returns the objects of whose rings this peer is a member, in order.
+func (h *Host) Objects() (objects []wire.ObjectID, err error) {
+	err = h.scan(keyObject, true, func(object wire.ObjectID, _ []byte) error {
+		objects = append(objects, object)
+		return nil
+	})
+	return objects, err
+}
+
+// unfinished returns the objects that were in the middle of something.
+func (h *Host) unfinished() (objects []wire.ObjectID, err error) {
+	parse := as[stateRecord](stateBytesMax)
+	err = h.scan(keyState, false, func(object wire.ObjectID, b []byte) error {
+		s, err := parse(b)
+		if err == nil && (s.Changing || s.Accepted != nil) {
+			objects = append(objects, object)
+		}
+		return err
+	})
+	return objects, err
+}
+
+func (h *Host) scan(kind byte, keysOnly bool, fn func(wire.ObjectID, []byte) error) error {
+	prefix := []byte{'r', kind}
+	return h.Store.View(func(r kv.Reader) error {
+		return r.Scan(prefix, prefix, keysOnly, func(k, v []byte) (bool, error) {
+			if len(k) != len(prefix)+wire.HashSize {
+				return false, fmt.Errorf("%w: key of %d bytes", errRecord, len(k))
+			}
+			return true, fn(wire.ObjectID(k[len(prefix):]), v)
+		})
+	})
+}
+
+// Head returns the newest head of an object that this member has; the hint is
+// the caller's to add. False: this peer is not a member of its ring.
+func (h *Host) Head(object wire.ObjectID) (head bft.Head, found bool, err error) {
+	err = h.Store.View(func(r kv.Reader) error {
+		record, ok, err := getObject(r, object)
+		if !ok || err != nil {
+			return err
+		}
+		v, err := getVersion(r, object)
+		if err != nil {
+			return err
+		}
+		commit, err := getCommit(r, object, v)
+		head, found = bft.NewHead(record.Genesis, commit), err == nil
+		return err
+	})
+	return head, found, err
+}
+
+// Version returns a committed version of an object: its certificate, and the
+// updates that it executed with their outcomes. Errors: ErrUnknownObject, also for a
+// version that this member does not have.
+func (h *Host) Version(object wire.ObjectID, v wire.Version) (bft.Certificate, bft.Batch, error) {
+	var data bft.Data
+	err := h.Store.View(func(r kv.Reader) (err error) {
+		data, err = getData(r, object, v)
+		return err
+	})
+	if err != nil {
+		return bft.Certificate{}, bft.Batch{}, err
+	}
+	return *data.Commit, data.Proposal.Batch, nil
+}
+
+func getData(r kv.Reader, object wire.ObjectID, v wire.Version) (bft.Data, error) {
+	c, found, err := get(r, commitKey(object, v), bft.ParseCertificate)
+	if err == nil && !found {
+		err = fmt.Errorf("version %d of %v: %w", v, object, ErrUnknownObject)
+	}
+	if err != nil {
+		return bft.Data{}, err
+	}
+	p, found, err := get(r, proposalKey(object, v, c.Version()), bft.ParseProposal)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: batch of version %d of %v is gone", errRecord, v, object)
+	}
+	return bft.Data{Proposal: p, Commit: &c}, err
+}

@@ -1,0 +1,360 @@
+package runner
+
+import (
+	"container/list"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/kv"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// seat is an object's place in memory. At most one goroutine works for it, and
+// only while there is something to do.
+type seat struct {
+	host   *Host
+	object wire.ObjectID
+	ring   bft.RingCert
+	self   int
+	record objectRecord
+
+	idle *list.Element // guarded by host.mu
+
+	mu      sync.Mutex // guards what follows
+	items   []item
+	submits int // of items
+	working bool
+	waiters map[wire.Hash][]chan<- answer
+	timer   *time.Timer // nil if none runs
+	token   uint64      // of timer
+
+	// The rest belongs to the goroutine at work.
+	replica *bft.Replica
+	saved   bft.State               // as last written
+	result  result                  // of the last execution
+	others  map[wire.VersionID]bool // proposals stored for the version after the newest
+	trouble error                   // of the last execution
+}
+
+// item is an input that waits, and the room it takes of its peer's.
+type item struct {
+	input bft.Input
+	peer  wire.PeerID
+	bytes int
+}
+
+type result struct {
+	token  uint64
+	finish func(kv.Writer) error
+}
+
+func newSeat(h *Host, record objectRecord) *seat {
+	ring := record.Genesis.Body.Ring()
+	return &seat{
+		host: h, object: ring.Object, ring: ring, self: ring.Index(h.Self), record: record,
+		waiters: make(map[wire.Hash][]chan<- answer), others: make(map[wire.VersionID]bool),
+	}
+}
+
+// put adds inputs and sees to it that somebody works; without inputs, it wakes a
+// replica that has something to finish. It is false, and nothing is added, if
+// the seat is no longer its object's.
+func (s *seat) put(items ...item) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.wake() {
+		return false
+	}
+	s.items = append(s.items, items...)
+	return true
+}
+
+// wake starts the goroutine unless it runs. The caller holds mu.
+func (s *seat) wake() bool {
+	if s.working {
+		return true
+	}
+	if !s.host.begin(s) {
+		return false
+	}
+	s.working = true
+	go s.work()
+	return true
+}
+
+// discard gives back the room of inputs that nobody will take. The caller holds
+// mu.
+func (s *seat) discard() {
+	for _, it := range s.items {
+		if it.bytes > 0 {
+			s.host.release(it.peer, it.bytes)
+		}
+	}
+	s.items, s.submits = nil, 0
+}
+
+// take returns the inputs that wait, or marks the seat as not at work.
+func (s *seat) take() ([]bft.Input, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.items) == 0 && s.replica != nil {
+		s.working = false
+		return nil, false
+	}
+	inputs := make([]bft.Input, len(s.items))
+	for i, it := range s.items {
+		inputs[i] = it.input
+	}
+	s.discard()
+	return inputs, true
+}
+
+// work carries out what waits, until nothing does.
+func (s *seat) work() {
+	defer s.host.work.Done()
+	for {
+		if s.host.ctx.Err() != nil {
+			s.fail(ErrClosed)
+			return
+		}
+		inputs, more := s.take()
+		if !more {
+			s.settle()
+			return
+		}
+		if err := s.step(inputs); err != nil {
+			s.host.Log.Error("ring member stopped; it starts again from what is stored", "object", s.object, "error", err)
+			s.fail(err)
+			return
+		}
+	}
+}
+
+// settle lets the host forget the seat if nothing waits, a timer included.
+func (s *seat) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.working && s.timer == nil && len(s.waiters) == 0 {
+		s.host.rest(s)
+	}
+}
+
+// fail ends the seat: the replica in memory may differ from what is stored.
+func (s *seat) fail(err error) {
+	s.host.forget(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.working = false
+	s.stopTimer()
+	s.answerAll(err)
+	s.discard()
+}
+
+// load makes the replica from what is stored.
+func (s *seat) load() error {
+	if s.replica != nil {
+		return nil
+	}
+	var saved bft.Saved
+	err := s.host.Store.View(func(r kv.Reader) (err error) {
+		saved, err = getSaved(r, s.object, s.record.Root)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.replica, err = bft.New(bft.Config{
+		Ring: s.ring, Self: s.self, Key: wire.NewKey(s.record.Seed),
+		TimeoutMilli: uint32(s.host.Timeout.Milliseconds()),
+	}, saved)
+	s.saved = saved.State
+	for _, p := range saved.Proposals {
+		s.others[p.Decision.ID()] = true
+	}
+	return err
+}
+
+// step gives inputs to the replica and carries out the effects, executions
+// included, whose results are inputs again.
+func (s *seat) step(inputs []bft.Input) error {
+	if err := s.load(); err != nil {
+		return err
+	}
+	for {
+		e := s.replica.Step(s.host.Clock().UnixMilli(), inputs...)
+		if err := s.carryOut(e); err != nil {
+			return err
+		}
+		if e.Execute == nil {
+			return nil
+		}
+		inputs = []bft.Input{s.execute(*e.Execute)}
+		if s.host.ctx.Err() != nil {
+			return ErrClosed
+		}
+	}
+}
+
+func (s *seat) execute(e bft.Execute) bft.Input {
+	r, err := s.host.Executor.Execute(s.host.ctx, s.object, State{e.Parent, e.Root}, Env{e.Version, e.TimeUnixMilli}, e.Updates)
+	if err == nil {
+		err = bft.Batch{Updates: e.Updates, Outcomes: r.Outcomes}.Check()
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrExecutor, err)
+		}
+	}
+	if err != nil {
+		s.host.Log.Warn("execution failed", "object", s.object, "version", e.Version, "error", err)
+		s.trouble = err
+		return bft.Executed{Token: e.Token, Failed: true}
+	}
+	s.result = result{e.Token, r.Finish}
+	return bft.Executed{Token: e.Token, Root: r.Root, Outcomes: r.Outcomes}
+}
+
+// carryOut does what package bft asks for, in its order: nothing is said before
+// it is durable.
+func (s *seat) carryOut(e bft.Effects) error {
+	if err := s.persist(e); err != nil {
+		return err
+	}
+	s.setTimer(e.Timer)
+	for _, m := range e.Send {
+		s.send(m)
+	}
+	for _, want := range e.Serve {
+		s.serve(want)
+	}
+	s.answer(e)
+	return e.Fault
+}
+
+func (s *seat) persist(e bft.Effects) error {
+	if e.State == nil && len(e.Store) == 0 && e.Commit == nil {
+		return nil
+	}
+	wrote := false
+	err := s.host.Store.Update(func(w kv.Writer) error {
+		count := &counter{Writer: w}
+		err := s.write(count, e)
+		wrote = count.changes > 0
+		return err
+	})
+	if err != nil || !wrote {
+		return err
+	}
+	return s.host.Store.Sync()
+}
+
+func (s *seat) write(w kv.Writer, e bft.Effects) error {
+	for _, p := range e.Store {
+		if err := putProposal(w, s.object, p); err != nil {
+			return err
+		}
+		s.others[p.Decision.ID()] = true
+	}
+	if e.State != nil {
+		if err := putState(w, s.object, s.saved, *e.State); err != nil {
+			return err
+		}
+		s.saved = *e.State
+	}
+	if e.Commit == nil {
+		return nil
+	}
+	return s.writeCommit(w, *e.Commit)
+}
+
+// writeCommit makes a version the newest, with its batch, which may have come
+// with the certificate, and without those that were not decided.
+func (s *seat) writeCommit(w kv.Writer, c bft.Committed) error {
+	d := c.Certificate.Decision
+	if !s.others[d.ID()] {
+		if err := putProposal(w, s.object, bft.Proposal{Decision: d, Batch: c.Batch}); err != nil {
+			return err
+		}
+	}
+	delete(s.others, d.ID())
+	for id := range s.others {
+		if err := w.Delete(proposalKey(s.object, d.Version, id)); err != nil {
+			return err
+		}
+	}
+	clear(s.others)
+	if s.result.token != c.Token {
+		panic(fmt.Sprintf("runner: version %d of %v commits execution %d, not %d", d.Version, s.object, c.Token, s.result.token))
+	}
+	if s.result.finish != nil {
+		if err := s.result.finish(w); err != nil {
+			return err
+		}
+	}
+	s.result.finish = nil
+	return putCommit(w, s.object, c.Certificate)
+}
+
+// counter tells whether a transaction changes anything.
+type counter struct {
+	kv.Writer
+	changes int
+}
+
+func (c *counter) Set(key, value []byte) error { c.changes++; return c.Writer.Set(key, value) }
+func (c *counter) Delete(key []byte) error     { c.changes++; return c.Writer.Delete(key) }
+
+func (s *seat) setTimer(t *bft.Timer) {
+	if t == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopTimer()
+	if t.AfterMilli == 0 || s.host.ctx.Err() != nil {
+		return
+	}
+	s.token = t.Token
+	s.timer = time.AfterFunc(time.Duration(t.AfterMilli)*time.Millisecond, func() { s.expire(t.Token) })
+}
+
+func (s *seat) expire(token uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer == nil || s.token != token || !s.wake() {
+		return
+	}
+	s.timer = nil
+	s.items = append(s.items, item{input: bft.Timeout{Token: token}})
+}
+
+// stopTimer stops the timer if one runs. The caller holds mu.
+func (s *seat) stopTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
+
+func (s *seat) send(m bft.Send) {
+	b := bft.EncodeMessage(s.object, s.ring.Epoch, m.Message)
+	for i, member := range s.ring.Members {
+		if i != s.self && (m.To == i || m.To == bft.All) {
+			s.host.Transport.Send(member.Peer, b)
+		}
+	}
+}
+
+// serve sends a committed version from the log.
+func (s *seat) serve(want bft.Serve) {
+	var data bft.Data
+	err := s.host.Store.View(func(r kv.Reader) (err error) {
+		data, err = getData(r, s.object, want.Version)
+		return err
+	})
+	if err != nil {
+		s.host.Log.Error("a committed version cannot be read", "object", s.object, "version", want.Version, "error", err)
+		return
+	}
+	s.send(bft.Send{To: want.To, Message: &data})
+}

@@ -1,0 +1,164 @@
+package runner
+
+import (
+	"fmt"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/kv"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// seat returns the object's seat, and makes one if the object has none in
+// memory. Errors: ErrUnknownObject, ErrClosed, the store's.
+func (h *Host) seat(object wire.ObjectID) (*seat, error) {
+	if s, err := h.present(object); s != nil || err != nil {
+		return s, err
+	}
+	var record objectRecord
+	err := h.Store.View(func(r kv.Reader) error {
+		rec, found, err := getObject(r, object)
+		if err == nil && !found {
+			err = fmt.Errorf("object %v: %w", object, ErrUnknownObject)
+		}
+		record = rec
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h.add(newSeat(h, record))
+}
+
+func (h *Host) present(object wire.ObjectID) (*seat, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrClosed
+	}
+	return h.seats[object], nil
+}
+
+// add keeps a new seat, unless another was faster.
+func (h *Host) add(s *seat) (*seat, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrClosed
+	}
+	if other := h.seats[s.object]; other != nil {
+		return other, nil
+	}
+	h.seats[s.object] = s
+	return s, nil
+}
+
+// begin counts a seat that goes to work. It is false for a seat that has been
+// forgotten: its object has, or gets, another.
+func (h *Host) begin(s *seat) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.seats[s.object] != s {
+		return false
+	}
+	if s.idle != nil {
+		h.idle.Remove(s.idle)
+		s.idle = nil
+	}
+	h.work.Add(1)
+	return true
+}
+
+// rest notes that a seat has nothing to do, and forgets the one that has had
+// nothing to do for longest if they are too many.
+func (h *Host) rest(s *seat) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seats[s.object] != s || s.idle != nil {
+		return
+	}
+	s.idle = h.idle.PushFront(s)
+	if h.idle.Len() > SeatsIdleMax {
+		oldest := h.idle.Back()
+		h.idle.Remove(oldest)
+		delete(h.seats, oldest.Value.(*seat).object)
+	}
+}
+
+// forget drops a seat whose state in memory is not to be trusted; the next who
+// asks gets one made from what is stored.
+func (h *Host) forget(s *seat) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.idle != nil {
+		h.idle.Remove(s.idle)
+		s.idle = nil
+	}
+	if h.seats[s.object] == s {
+		delete(h.seats, s.object)
+	}
+}
+
+// reserve takes room for a peer's message; false if it has none left.
+func (h *Host) reserve(peer wire.PeerID, bytes int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.inbox[peer]+bytes > InboxBytesPerPeerMax {
+		return false
+	}
+	h.inbox[peer] += bytes
+	return true
+}
+
+func (h *Host) release(peer wire.PeerID, bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inbox[peer] -= bytes; h.inbox[peer] <= 0 {
+		delete(h.inbox, peer)
+	}
+}
+
+// Deliver takes a message that a peer has sent. What is malformed, not for this
+// member, not from a member, or more than the peer's room, is dropped. It does
+// not block.
+func (h *Host) Deliver(from wire.PeerID, message []byte) {
+	object, epoch, m, err := bft.ParseMessage(message)
+	if err != nil {
+		h.Log.Debug("ring message refused", "peer", from, "error", err)
+		return
+	}
+	if request, ok := m.(*bft.Request); ok && h.admit(object, request.Update) != nil {
+		return
+	}
+	for {
+		s, err := h.seat(object)
+		if err != nil {
+			return
+		}
+		member := s.ring.Index(from)
+		if member < 0 || member == s.self || epoch != s.ring.Epoch {
+			return
+		}
+		if h.deliver(s, item{bft.Receive{From: member, Message: m}, from, len(message)}) {
+			return
+		}
+	}
+}
+
+// deliver is false if the seat has been forgotten meanwhile.
+func (h *Host) deliver(s *seat, it item) bool {
+	if !h.reserve(it.peer, it.bytes) {
+		return true
+	}
+	if s.put(it) {
+		return true
+	}
+	h.release(it.peer, it.bytes)
+	return false
+}
+
+func (h *Host) admit(object wire.ObjectID, update []byte) error {
+	if h.Admit == nil {
+		return nil
+	}
+	return h.Admit(object, update)
+}

@@ -1,0 +1,82 @@
+package bft
+
+import "github.com/atollnet/atoll/internal/wire"
+
+// timer runs while work waits, in two halves: after the first the others are
+// told again what this member said and lacks, after the second the leader is
+// suspected.
+type timer struct {
+	token  uint64
+	on     bool // it counts
+	armed  bool // the host's runs
+	second bool
+}
+
+// waiting reports whether anything is to be done that needs the others.
+func (r *Replica) waiting() bool { return r.waitingForLeader() || r.behind() }
+
+// waitingForLeader reports whether there is work that an honest leader would
+// have brought to its end.
+func (r *Replica) waitingForLeader() bool {
+	return !r.queue.empty() || r.state.Accepted != nil || r.state.Prepared != nil || r.state.Changing || r.suspected
+}
+
+// behind reports whether the others are known to be ahead: a version is
+// certified, or at least one honest member has voted on one.
+func (r *Replica) behind() bool {
+	return r.decided != nil || r.target > r.head.version || r.votes.voters() > r.ring.Faults()
+}
+
+// setTimer starts the timer when something waits and stops it when nothing
+// does: an idle object has none. A ring of one waits for nobody.
+func (r *Replica) setTimer() {
+	waiting := len(r.ring.Members) > 1 && r.fault == nil && r.waiting()
+	switch {
+	case waiting && !r.timer.on:
+		r.watched = wire.Hash{}
+		if oldest := r.queue.oldest(1); len(oldest) > 0 {
+			r.watched = oldest[0].id
+		}
+		r.startTimer(false)
+	case !waiting:
+		r.timer.on = false
+		if r.timer.armed {
+			r.timer.armed = false
+			r.out.Timer = &Timer{Token: r.timer.token}
+		}
+	}
+}
+
+func (r *Replica) startTimer(second bool) {
+	r.timer = timer{token: r.timer.token + 1, on: true, armed: true, second: second}
+	full := min(uint64(r.base)<<min(r.failed, 16), timeoutMilliMax)
+	r.out.Timer = &Timer{Token: r.timer.token, AfterMilli: uint32(max(full/2, 1))}
+}
+
+// timeout tries again what may have been lost, and in the end the leader.
+func (r *Replica) timeout(token uint64) {
+	if !r.timer.on || token != r.timer.token {
+		return
+	}
+	second := r.timer.second
+	r.startTimer(!second)
+	r.asked = Fetch{}
+	r.askAnother()
+	if r.run.phase == failed {
+		r.run.phase = idle
+	}
+	if second && r.waitingForLeader() {
+		r.suspectLeader()
+		r.countSuspects()
+	}
+	r.tellAll()
+	r.catchUp()
+}
+
+// content takes back this member's own suspicion, as what it waited for has
+// come, and lets the timer start anew for what waits next.
+func (r *Replica) content() {
+	r.suspected = false
+	r.suspects[r.self] = 0
+	r.timer.on = false
+}
