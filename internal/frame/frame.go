@@ -30,18 +30,6 @@ func Write(w io.Writer, payload []byte) error {
 	return err
 }
 
-// WriteBulk writes payload as one frame without copying it, header and payload
-// in two calls.
-func WriteBulk(w io.Writer, payload []byte) error {
-	var h [HeaderBytes]byte
-	binary.BigEndian.PutUint32(h[:], uint32(len(payload)))
-	if _, err := w.Write(h[:]); err != nil || len(payload) == 0 {
-		return err
-	}
-	_, err := w.Write(payload)
-	return err
-}
-
 // Read reads one frame of at most max payload bytes. It returns io.EOF only
 // when the stream ended before the frame began.
 func Read(r io.Reader, max int) ([]byte, error) {

@@ -24,15 +24,6 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-func TestWriteBulkWritesWhatWriteDoes(t *testing.T) {
-	for _, p := range [][]byte{nil, []byte("some bytes")} {
-		var a, b bytes.Buffer
-		if Write(&a, p) != nil || WriteBulk(&b, p) != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
-			t.Errorf("%x and %x for %q", a.Bytes(), b.Bytes(), p)
-		}
-	}
-}
-
 func TestBadFrames(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   []byte

@@ -128,7 +128,7 @@ func (a *attempt) send(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := frame.WriteBulk(a.stream, fragment); err != nil {
+		if err := a.stream.writeFrame(fragment); err != nil {
 			return err
 		}
 		if fragment == nil { // the empty frame that ends the fragments

@@ -13,6 +13,7 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
+	"github.com/atollnet/atoll/objects/store"
 )
 
 func TestBadHoldersDoNotStallARead(t *testing.T) {
@@ -256,7 +257,7 @@ func badlyCoded(t *testing.T, w *world) Source {
 		m.Shares = append(m.Shares, wire.ShareHash(wire.Sum(f)))
 	}
 	for i, f := range fragments {
-		if err := w.nodes[i].store.Put(Incoming{Manifest: m, Index: i, Data: f}); err != nil {
+		if err := w.nodes[i].store.Put(store.Incoming{Manifest: m, Index: i, Data: f}); err != nil {
 			t.Fatal(err)
 		}
 		source.Holders = append(source.Holders, Holding{w.nodes[i].peer, i})

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
+	"github.com/atollnet/atoll/objects/store"
 )
 
 // ServePut takes one share from a put stream, stores it and answers with a
@@ -64,6 +66,25 @@ func (in *incoming) release() {
 		in.server.putStreams.give(in.remote, 1)
 		in.server.putBytes.give(in.remote, len(in.data))
 	}
+	giveBuffer(in.data)
+	in.data = nil
+}
+
+// shareBuffers are kept for the next share: a holder takes gigabytes.
+var shareBuffers sync.Pool
+
+// takeBuffer returns an empty buffer of at least that capacity.
+func takeBuffer(bytes int) []byte {
+	if b, ok := shareBuffers.Get().(*[]byte); ok && cap(*b) >= bytes {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, bytes)
+}
+
+func giveBuffer(b []byte) {
+	if b != nil {
+		shareBuffers.Put(&b)
+	}
 }
 
 // receive runs the protocol of FORMAT.md up to the reply.
@@ -96,7 +117,7 @@ func (in *incoming) admit() error {
 	if err := receive(in.stream, &in.open, putOpenBytesMax); err != nil {
 		return err
 	}
-	if v.Store.FreeBytes() == 0 {
+	if v.Store.Usage().FreeBytes == 0 {
 		return refuse(RefusedFull, "no space left")
 	}
 	return nil
@@ -124,8 +145,7 @@ func (in *incoming) receiveFragments() error {
 func (in *incoming) pace() {
 	v := in.server
 	next := len(in.data) + in.open.fragmentBytesMax()
-	took := time.Duration(float64(next) / float64(v.BytesPerSecondMin) * float64(time.Second))
-	in.stream.by = in.began.Add(v.ProgressTimeout + took)
+	in.stream.by = in.began.Add(v.ProgressTimeout + lasting(next, v.BytesPerSecondMin))
 }
 
 // makeRoom occupies memory for a fragment of n bytes.
@@ -133,7 +153,7 @@ func (in *incoming) makeRoom(n int) error {
 	if in.fragments++; in.fragments > extent.StripesMax(int(in.open.K)) {
 		return fmt.Errorf("%w: more than %d fragments", ErrProtocol, in.fragments-1)
 	}
-	if free := in.server.Store.FreeBytes(); uint64(len(in.data)+n) > free {
+	if free := in.server.Store.Usage().FreeBytes; uint64(len(in.data)+n) > free {
 		return refuse(RefusedFull, "%d bytes left", free)
 	}
 	if !in.server.putBytes.take(in.remote, n) {
@@ -141,7 +161,7 @@ func (in *incoming) makeRoom(n int) error {
 	}
 	if in.data == nil {
 		// Blocks of one extent are of a size, so this is seldom too little.
-		in.data = make([]byte, 0, min(n*extent.StripesMax(int(in.open.K)), wire.ShareBytesMax))
+		in.data = takeBuffer(min(n*extent.StripesMax(int(in.open.K)), wire.ShareBytesMax))
 	}
 	return nil
 }
@@ -153,6 +173,7 @@ func (in *incoming) readFragment(n int) error {
 	if cap(in.data)-from < n {
 		grown := make([]byte, from, min(max(2*cap(in.data), from+n), wire.ShareBytesMax))
 		copy(grown, in.data)
+		giveBuffer(in.data)
 		in.data = grown
 	}
 	in.data = in.data[:from+n]
@@ -186,7 +207,7 @@ func (in *incoming) accept(end *putClose) (*extent.Manifest, error) {
 // store returns the receipt once the share is durable.
 func (in *incoming) store(m *extent.Manifest) (r extent.SignedReceipt, err error) {
 	v := in.server
-	err = v.Store.Put(Incoming{
+	err = v.Store.Put(store.Incoming{
 		Object: in.open.Object, Author: in.open.Author, Manifest: m,
 		Index: int(in.open.Share), Data: in.data, LeaseSeconds: in.lease(),
 	})

@@ -49,9 +49,9 @@ func newScript(t *testing.T, w *world, n *node) *script {
 func (s *script) send(to Stream) {
 	frame.WriteMessage(to, &s.open)
 	for _, f := range s.fragments {
-		frame.WriteBulk(to, f)
+		frame.Write(to, f)
 	}
-	frame.WriteBulk(to, nil)
+	frame.Write(to, nil)
 	end := s.end
 	if end == nil {
 		end = wire.Marshal(&putClose{Manifest: s.manifest.Encode(), Signature: s.author.Sign(TagPut, wire.Marshal(s.statement))})
@@ -291,7 +291,7 @@ func TestWriterThatDiesLeavesNothing(t *testing.T) {
 		run := func(ctx context.Context, far Stream) error { return n.server.ServePut(ctx, w.self, far) }
 		err, _ := serveError(t.Context(), run, func(near Stream) {
 			frame.WriteMessage(near, &s.open)
-			frame.WriteBulk(near, s.fragments[0])
+			frame.Write(near, s.fragments[0])
 			near.CloseWrite()
 		})
 		if err != io.EOF || len(n.store.puts) != 0 {
@@ -331,7 +331,7 @@ func TestPutLimitsOfAHolder(t *testing.T) {
 					})
 					// A fragment of 25,000 bytes, and no end of it.
 					frame.WriteMessage(near, &s.open)
-					frame.WriteBulk(near, s.fragments[0])
+					frame.Write(near, s.fragments[0])
 					synctest.Wait()
 				}
 				if refused != c.fits {

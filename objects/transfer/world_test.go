@@ -14,6 +14,7 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
+	"github.com/atollnet/atoll/objects/store"
 )
 
 var errNotHeld = errs.New("", "", errs.NotFound, nil)
@@ -24,7 +25,7 @@ type memory struct {
 	free     uint64
 	shares   map[wire.ExtentID]map[int][]byte
 	manifest map[wire.ExtentID]*extent.Manifest
-	puts     []Incoming
+	puts     []store.Incoming
 	putErr   error
 }
 
@@ -32,7 +33,7 @@ func newMemory() *memory {
 	return &memory{free: math.MaxUint64, shares: make(map[wire.ExtentID]map[int][]byte), manifest: make(map[wire.ExtentID]*extent.Manifest)}
 }
 
-func (h *memory) Put(in Incoming) error {
+func (h *memory) Put(in store.Incoming) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.putErr != nil {
@@ -82,10 +83,10 @@ func (h *memory) Indexes(id wire.ExtentID) (held []int, err error) {
 	return held, nil
 }
 
-func (h *memory) FreeBytes() uint64 {
+func (h *memory) Usage() store.Usage {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.free
+	return store.Usage{FreeBytes: h.free}
 }
 
 // has reports whether the holder has a share.
@@ -125,7 +126,7 @@ type world struct {
 	running sync.WaitGroup
 }
 
-func newWorld(t *testing.T, nodes int) *world {
+func newWorld(t testing.TB, nodes int) *world {
 	w := &world{author: wire.NewKey([32]byte{0xaa}), by: make(map[wire.PeerID]*node)}
 	w.self = wire.PeerID(wire.NewKey([32]byte{0xbb}).Public())
 	w.ctx, w.cancel = context.WithCancel(t.Context())
