@@ -159,14 +159,10 @@ func (r *run) end() error {
 
 // leave removes the directory, or says why it is kept.
 func (r *run) leave(err error) error {
-	failed := err != nil && errs.KindOf(err) != errs.Interrupted
+	_, noPeers := os.Stat(r.path("net"))
 	switch {
-	case failed:
-		hint := fmt.Sprintf("the peers' logs are kept: %s\nthe same again: --seed %d", r.path("net", "peer*", "peerd.log"), r.Seed)
-		if earlier := errs.HintOf(err); earlier != "" {
-			hint = earlier + "\n" + hint
-		}
-		return errs.Hint(err, "%s", hint)
+	case err != nil && errs.KindOf(err) != errs.Interrupted && noPeers == nil:
+		return r.hint(err)
 	case r.Keep:
 		r.Line.Say("kept: %s", r.dir)
 		return err
@@ -175,4 +171,13 @@ func (r *run) leave(err error) error {
 		err = removeErr
 	}
 	return err
+}
+
+// hint adds where the logs are, and how to see the same again.
+func (r *run) hint(err error) error {
+	hint := fmt.Sprintf("the peers' logs are kept: %s\nthe same again: --seed %d", r.path("net", "peer*", "peerd.log"), r.Seed)
+	if earlier := errs.HintOf(err); earlier != "" {
+		hint = earlier + "\n" + hint
+	}
+	return errs.Hint(err, "%s", hint)
 }

@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("the table lacks %q", s.name)
 		}
 	}
-	if !strings.Contains(out.String(), "4 entries identical") || strings.Contains(out.String(), "FAILED") {
+	if !strings.Contains(out.String(), "3 entries identical") || strings.Contains(out.String(), "FAILED") {
 		t.Errorf("the table reads\n%s", out)
 	}
 	if found := left(t); len(found) != 0 {
@@ -123,6 +123,19 @@ func TestRunSaysWhyTheNetworkDidNotCome(t *testing.T) {
 	err := Run(t.Context(), cfg)
 	if err == nil || !strings.Contains(errs.HintOf(err), "the fake peer ends, as told") || !strings.Contains(errs.HintOf(err), "peerd.log") {
 		t.Fatalf("Run = %v\n%s", err, errs.HintOf(err))
+	}
+}
+
+func TestRunThatNeverHadPeersLeavesNothing(t *testing.T) {
+	cfg, _ := fakeConfig(t, fakepeer.Well)
+	last := steps
+	steps = []step{{"build", func(context.Context, *run) (done, error) { return done{}, errors.New("does not build") }}}
+	defer func() { steps = last }()
+	if err := Run(t.Context(), cfg); err == nil {
+		t.Fatal("the run went well")
+	}
+	if found := left(t); len(found) != 0 {
+		t.Errorf("the run left %v", found)
 	}
 }
 

@@ -26,9 +26,9 @@ import (
 // fails, the directory with the peers' logs is kept and named.
 func Start(t testing.TB, n int, flags ...string) *testnet.Network {
 	t.Helper()
-	dir := shortDir(t)
+	peerd := Binaries(t).Peerd
 	network, err := testnet.Up(t.Context(), testnet.Config{
-		Dir: dir, Peers: n, Peerd: Binaries(t).Peerd, Args: flags, Tied: true,
+		Dir: shortDir(t), Peers: n, Peerd: peerd, Args: flags, Tied: true,
 	})
 	if err != nil {
 		t.Fatalf("test network of %d peers: %v\n%s", n, err, errs.HintOf(err))
