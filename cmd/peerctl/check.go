@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,19 +53,11 @@ func (k *check) run(ctx context.Context, arg string) error {
 
 func (k *check) text(r api.CheckReport) error {
 	for _, e := range r.Extents {
-		if !k.all && e.Alive >= e.N {
+		if !k.all && (r.Healthy || e.Alive >= e.N) {
 			continue
 		}
-		if err := k.print("extent %s: %d of %d shares alive, %d needed, on %s", e.Extent, e.Alive, e.N, e.K, count(len(e.Holders), "holder", "holders")); err != nil {
+		if err := k.extent(e); err != nil {
 			return err
-		}
-		for _, h := range e.Holders {
-			if !k.all {
-				break
-			}
-			if err := k.print("  %s", h); err != nil {
-				return err
-			}
 		}
 	}
 	for _, p := range r.Problems {
@@ -73,6 +66,14 @@ func (k *check) text(r api.CheckReport) error {
 		}
 	}
 	return k.print("%s", summary(r))
+}
+
+func (k *check) extent(e api.ExtentReport) error {
+	text := fmt.Sprintf("extent %s: %d of %d shares alive, %d needed, on %s", e.Extent, e.Alive, e.N, e.K, count(len(e.Holders), "holder", "holders"))
+	if k.all {
+		text += "\n  " + strings.Join(e.Holders, "\n  ")
+	}
+	return k.print("%s", text)
 }
 
 // summary says in a line how things are.

@@ -158,7 +158,7 @@ func (g *get) written(err error, path string) error {
 }
 
 func (g *get) notice(e api.Entry) {
-	if !g.SpecialModes && e.Mode&0o6000 != 0 && e.Kind != api.Symlink {
+	if !g.SpecialModes && e.Mode&local.SpecialBits != 0 && e.Kind != api.Symlink {
 		g.special++
 	}
 }

@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) i
 		began = true
 		return a.begin()
 	}
-	failure := root.ExecuteContext(ctx)
+	verb, failure := root.ExecuteContextC(ctx)
 	if a.peerd != nil {
 		a.peerd.Close()
 	}
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) i
 	}
 	if !began {
 		a.json = a.json || slices.Contains(args, "--json")
-		failure = errs.Hint(errs.New("", "", errs.Usage, failure), "see `peerctl --help`")
+		failure = errs.Hint(errs.New("", "", errs.Usage, failure), "see `%s --help`", verb.CommandPath())
 	}
 	a.complain(failure)
 	return errs.KindOf(failure).ExitCode()

@@ -13,9 +13,9 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 )
 
-// specialModes are set-user-ID and set-group-ID: what comes from others must
+// SpecialBits of a mode are set-user-ID and set-group-ID: what comes from others must
 // not get this user's rights unasked.
-const specialModes = 0o6000
+const SpecialBits = 0o6000
 
 // Mode returns the twelve bits of a file's mode.
 func Mode(info fs.FileInfo) uint32 {
