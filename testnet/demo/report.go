@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"text/tabwriter"
 	"time"
+
+	"github.com/atollnet/atoll/internal/errs"
 )
 
 // report is what happened, one row for each step that ran.
@@ -22,7 +24,10 @@ type row struct {
 
 func (r *report) add(step string, took time.Duration, d done, err error) {
 	result := cmp.Or(d.result, "ok")
-	if err != nil {
+	switch {
+	case errs.KindOf(err) == errs.Interrupted:
+		result = "interrupted"
+	case err != nil:
 		result = "FAILED"
 	}
 	r.rows = append(r.rows, row{step: step, took: took, bytes: sizeText(d.bytes), peers: peersText(d.peers), result: result})
