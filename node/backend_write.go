@@ -52,7 +52,7 @@ func (b backend) Put(ctx context.Context, r api.PutRequest, body io.Reader) (api
 		return api.PutResult{}, err
 	}
 	f := objects.File{
-		Kind: update.KindFile, Attr: attr(r.Mode, r.ModTime, r.Symlink),
+		Kind: update.KindFile, Attr: attr(r.Mode, r.ModTime, r.Symlink), Named: true,
 		Condition: condition(r.IfAbsent, r.IfVersion),
 	}
 	if r.Symlink != "" {

@@ -47,7 +47,7 @@ func (w *writer) mkdir(s *Snapshot, root *Entry, path string, attr envelope.Attr
 		case t.old != nil:
 			at, change.Previous = t.old, t.old.Changed
 		default:
-			id, key, _, err := w.put(s, envelope.Secrets{}, t, File{Kind: update.KindDir, Attr: attr, Condition: Condition{IfAbsent: true}}, nil)
+			id, key, _, err := w.put(s, envelope.Secrets{}, t, File{Kind: update.KindDir, Attr: attr, Named: last, Condition: Condition{IfAbsent: true}}, nil)
 			if err != nil {
 				return change, err
 			}
@@ -108,8 +108,7 @@ func (w *writer) remove(s *Snapshot, t target, recursive bool, ifVersion *wire.V
 		must = append(must, update.KeyUnchanged(key, *ifVersion))
 	}
 	if t.old.IsDir() && !recursive {
-		lo, hi := update.DirRange(t.old.ID)
-		must = append(must, update.RangeEmpty(lo, hi))
+		must = append(must, emptyBut(t.old)...)
 		for _, err := range s.List(w.ctx, t.old) {
 			if err != nil {
 				return err
@@ -120,37 +119,29 @@ func (w *writer) remove(s *Snapshot, t target, recursive bool, ifVersion *wire.V
 	w.then(func(wire.Version) update.Clause {
 		return update.Clause{Predicates: must, Actions: []update.Action{update.Delete(key)}}
 	})
-	return w.removeContent(s, t.old)
+	return w.removeContent(s, t.old, 0)
 }
 
 // removeContent takes away what nothing names any more: the entries of each
 // directory, then the files they named.
-func (w *writer) removeContent(s *Snapshot, e *Entry) error {
-	switch e.Kind {
-	case update.KindFile:
-		w.act(update.DeleteFile(e.ID))
-	case update.KindDir:
-		return w.removeEntries(s, e, 0)
-	}
-	return nil
-}
-
-func (w *writer) removeEntries(s *Snapshot, dir *Entry, depth int) error {
+func (w *writer) removeContent(s *Snapshot, e *Entry, depth int) error {
 	if depth > depthMax {
-		return errs.Newf("remove", display(dir.Path), errs.Damaged, "directories are nested more than %d deep", depthMax)
+		return errs.Newf("remove", display(e.Path), errs.Damaged, "directories are nested more than %d deep", depthMax)
 	}
-	w.act(update.DeleteRange(update.DirRange(dir.ID)))
-	for e, err := range s.List(w.ctx, dir) {
+	if e.Kind != update.KindDir {
+		w.act(update.Delete(selfKey(e.ID, e.Key.Secrets())))
+		if e.Kind == update.KindFile {
+			w.act(update.DeleteFile(e.ID))
+		}
+		return nil
+	}
+	w.act(update.DeleteRange(update.DirRange(e.ID)))
+	for child, err := range s.List(w.ctx, e) {
 		if err != nil {
 			return err
 		}
-		switch e.Kind {
-		case update.KindFile:
-			w.act(update.DeleteFile(e.ID))
-		case update.KindDir:
-			if err := w.removeEntries(s, e, depth+1); err != nil {
-				return err
-			}
+		if err := w.removeContent(s, child, depth+1); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -37,9 +38,16 @@ const (
 	defaultFileMode = 0o644
 )
 
-// Node returns the entry that a reference without a path names. A file has
-// a size in the state; what has none is a directory, perhaps an empty one.
+// Node returns the entry that a reference without a path names: its self entry
+// if it has one. Else, a file has a size in the state; what has none is a
+// directory, perhaps an empty one.
 func (s *Snapshot) Node(ctx context.Context, id wire.NodeID, key envelope.NodeKey) (*Entry, error) {
+	if e, found, err := s.selfEntry(ctx, id, key); found || err != nil {
+		if err == nil && e.Kind == update.KindFile {
+			_, err = s.size(ctx, e)
+		}
+		return e, err
+	}
 	e := &Entry{ID: id, Key: key, Kind: update.KindDir, Changed: s.Version}
 	e.Attr = envelope.Attr{Mode: defaultDirMode, Sec: s.Time.Unix()}
 	found, err := s.size(ctx, e)
@@ -119,11 +127,15 @@ func (s *Snapshot) open(ctx context.Context, dir *Entry, name string, raw tree.E
 func (s *Snapshot) List(ctx context.Context, dir *Entry) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		secrets := dir.Key.Secrets()
+		self := selfKey(dir.ID, secrets)
 		lo, hi := update.DirRange(dir.ID)
 		for raw, err := range s.state.Scan(ctx, lo, hi) {
 			if err != nil {
 				yield(nil, err)
 				return
+			}
+			if bytes.Equal(raw.Key, self) {
+				continue
 			}
 			entry, err := s.listed(ctx, dir, secrets, raw)
 			if !yield(entry, err) || err != nil {

@@ -28,6 +28,7 @@ type fileWriter struct {
 	under   wire.NodeID // where blocks go: id, or a fresh one
 	staged  bool        // under differs from id
 	replace bool        // id has content already
+	self    entryChange // no key: it has no self entry
 	pending []*block    // not yet appended
 	blocks  int
 	size    int64
@@ -121,27 +122,32 @@ func (f *fileWriter) appendPending() {
 // condition was asked for.
 func (f *fileWriter) publish(entry entryChange) error {
 	if f.staged {
-		f.appendPending()
+		f.appendPending() // nothing is pending from here on
 		if err := f.w.barrier(); err != nil {
 			return err
 		}
 	}
-	blocks, id, under, staged, replace := f.pending, f.id, f.under, f.staged, f.replace
 	f.w.then(func(applied wire.Version) update.Clause {
-		c := update.Clause{Predicates: entry.predicates}
-		if replace {
-			c.Actions = append(c.Actions, update.Delete(entry.key), update.DeleteFile(id))
-		}
-		if staged {
-			c.Actions = append(c.Actions, update.CopyFile(under, id, applied), update.DeleteFile(under))
-		}
-		if len(blocks) > 0 {
-			c.Actions = append(c.Actions, update.Append(id, refsOf(blocks)))
-		}
-		c.Actions = append(c.Actions, update.Set(entry.key, entry.value))
-		return c
+		return update.Clause{Predicates: entry.predicates, Actions: f.actions(entry, applied)}
 	})
 	return nil
+}
+
+func (f *fileWriter) actions(entry entryChange, applied wire.Version) (all []update.Action) {
+	if f.replace {
+		all = append(all, update.Delete(entry.key), update.Delete(selfKey(f.id, f.secrets)), update.DeleteFile(f.id))
+	}
+	if f.staged {
+		all = append(all, update.CopyFile(f.under, f.id, applied), update.DeleteFile(f.under))
+	}
+	if len(f.pending) > 0 {
+		all = append(all, update.Append(f.id, refsOf(f.pending)))
+	}
+	all = append(all, update.Set(entry.key, entry.value))
+	if f.self.key != nil {
+		all = append(all, update.Set(f.self.key, f.self.value))
+	}
+	return all
 }
 
 func refsOf(blocks []*block) []update.BlockRef {

@@ -328,6 +328,59 @@ func TestRemoveAndMkdir(t *testing.T) {
 	}
 }
 
+// bare returns the entry that a reference to a node alone opens.
+func (w *world) bare(g *Gateway, c Change) *Entry {
+	w.t.Helper()
+	s, err := g.Newest(w.t.Context(), w.object)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	e, err := s.Node(w.t.Context(), c.Node, c.Key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+func TestBareReferencesTellAttributes(t *testing.T) {
+	w := newWorld(t, 10)
+	g := w.gateway(0)
+	first := File{Kind: update.KindFile, Named: true, Attr: envelope.Attr{Mode: 0o751, Sec: 99}}
+	c, err := g.Put(t.Context(), Dest{Place: w.place, Path: "f"}, first, strings.NewReader("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := w.bare(g, c); e.Attr != first.Attr || e.Kind != update.KindFile || e.Size != 1 {
+		t.Errorf("file: %+v", e)
+	}
+	w.put(g, "f", []byte("22")) // not named, but it was before
+	if e := w.bare(g, c); e.Attr.Mode != 0o640 || e.Size != 2 {
+		t.Errorf("file, written again: %+v", e)
+	}
+	tree := newTree(map[string][]byte{"x": []byte("x")})
+	tree.entries[0].Attr = envelope.Attr{Mode: 0o711, Sec: 7}
+	dir, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "d"}, Condition{}, tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := w.bare(g, dir); !e.IsDir() || e.Attr.Mode != 0o711 || e.Attr.Sec != 7 {
+		t.Errorf("directory: %+v", e)
+	}
+	s, root, _ := g.snapshotOf(t.Context(), w.place)
+	names := 0
+	for range s.Walk(t.Context(), root) {
+		names++
+	}
+	if names != 3 {
+		t.Errorf("%d entries are listed, want f, d and d/x", names)
+	}
+	for _, path := range []string{"d/x", "d", "f"} { // d is empty but for its self entry
+		if _, err := g.Remove(t.Context(), w.place, path, false, nil); err != nil {
+			t.Errorf("remove %s: %v", path, err)
+		}
+	}
+}
+
 func TestLogNamesTheVersionsInWhichAPathChanged(t *testing.T) {
 	w := newWorld(t, 10)
 	g := w.gateway(0)

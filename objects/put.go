@@ -16,6 +16,8 @@ import (
 type File struct {
 	Kind update.EntryKind
 	Attr envelope.Attr
+	// Named says that a reference to it will be given away.
+	Named bool
 	Condition
 }
 
@@ -77,8 +79,12 @@ func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, con
 	if err != nil {
 		return id, key, 0, err
 	}
+	self, err := w.self(s, t, f, id, key)
+	if err != nil {
+		return id, key, 0, err
+	}
 	fw := &fileWriter{
-		w: w, volume: volume, secrets: key.Secrets(), id: id, under: id,
+		w: w, volume: volume, secrets: key.Secrets(), id: id, under: id, self: self,
 		replace: t.old != nil && t.old.Kind == update.KindFile,
 	}
 	if f.Kind == update.KindFile {

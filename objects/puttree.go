@@ -166,10 +166,14 @@ func (t *treeWriter) target(path string) (at target, fresh bool, err error) {
 
 // directory makes a directory, or gives an existing one its attributes.
 func (t *treeWriter) directory(at target, e TreeEntry, c Condition) (*Entry, error) {
+	named := e.Path == ""
 	if at.old != nil && at.old.IsDir() && at.old.Attr == e.Attr {
-		return at.old, nil
+		_, known, err := t.s.selfEntry(t.w.ctx, at.old.ID, at.old.Key)
+		if err != nil || known || !named {
+			return at.old, err
+		}
 	}
-	id, key, _, err := t.w.put(t.s, t.volume, at, File{Kind: update.KindDir, Attr: e.Attr, Condition: c}, nil)
+	id, key, _, err := t.w.put(t.s, t.volume, at, File{Kind: update.KindDir, Attr: e.Attr, Named: named, Condition: c}, nil)
 	return &Entry{Path: at.path(), Name: at.name, Kind: update.KindDir, ID: id, Key: key, Attr: e.Attr}, err
 }
 
