@@ -79,7 +79,7 @@ func (g *get) file(ctx context.Context, ref, to string) error {
 	if err != nil {
 		return err
 	}
-	m := g.meter(shown(ref), 0)
+	m := g.meter(shown(ref), later)
 	defer m.close()
 	e, content, err := g.peerd.Open(api.WithObserver(ctx, m), r)
 	if err != nil {

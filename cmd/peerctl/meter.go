@@ -37,19 +37,33 @@ type meter struct {
 	work sync.WaitGroup
 }
 
-// meter starts to show what moves under the name. total is in bytes, 0 if
-// unknown. The caller calls close.
+// later is the total of a meter that is told by expect.
+const later = -1
+
+// meter starts to show what moves under the name. total is in bytes, 0 if it is
+// not known. The caller calls close.
 func (a *app) meter(name string, total int64) *meter {
 	m := &meter{app: a, name: name, done: make(chan struct{})}
 	m.phase.Store("")
 	switch {
 	case a.quiet:
-	case isTerminal(a.err):
-		m.draw(total)
-	default:
+	case !isTerminal(a.err):
 		m.work.Go(m.tell)
+	case total != later:
+		m.draw(total)
 	}
 	return m
+}
+
+// expect says how many bytes an answer will have.
+func (m *meter) expect(r api.ReadRequest, e api.Entry) {
+	total := max(0, e.Size-r.Offset)
+	if r.Length > 0 {
+		total = min(total, r.Length)
+	}
+	if !m.app.quiet && isTerminal(m.app.err) {
+		m.draw(total)
+	}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -65,11 +79,17 @@ func (m *meter) draw(total int64) {
 		timer.Stop()
 	})
 	m.bars = mpb.New(mpb.WithOutput(m.app.err), mpb.WithWidth(64), mpb.WithRenderDelay(delay))
-	m.bar = m.bars.AddBar(total,
-		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name(m.name), decor.Any(func(decor.Statistics) string { return m.suffix() })),
-		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")),
+	style, numbers := mpb.BarFillerBuilder(mpb.BarStyle()), decor.CountersKibiByte("% .1f / % .1f")
+	if total == 0 {
+		style, numbers = mpb.NopStyle(), decor.CurrentKibiByte("% .1f")
+	}
+	// The total comes after the start: a bar that knows it from then on would
+	// end by itself when all is sent, but what is sent is not archived yet.
+	m.bar = m.bars.New(0, style, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name(m.name), decor.Any(func(decor.Statistics) string { return m.suffix() }), decor.Name(" ")),
+		mpb.AppendDecorators(numbers, decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")),
 	)
+	m.bar.SetTotal(total, false)
 }
 
 func (m *meter) suffix() string {
@@ -116,7 +136,7 @@ func (m *meter) add(n int) {
 func (m *meter) Progress(p api.Progress) {
 	text := fmt.Sprintf("%s %d", p.Phase, p.Done)
 	switch {
-	case p.Unit == "bytes" && p.Total == 0:
+	case p.Total == 0 && (p.Done == 0 || p.Unit == "bytes"):
 		text = p.Phase
 	case p.Unit == "bytes":
 		text = fmt.Sprintf("%s %s of %s", p.Phase, size(p.Done), size(p.Total))
@@ -154,15 +174,4 @@ func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.m.add(n)
 	return n, err
-}
-
-// expect says how many bytes an answer will have.
-func (m *meter) expect(r api.ReadRequest, e api.Entry) {
-	total := max(0, e.Size-r.Offset)
-	if r.Length > 0 {
-		total = min(total, r.Length)
-	}
-	if m.bar != nil {
-		m.bar.SetTotal(total, false)
-	}
 }
