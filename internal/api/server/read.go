@@ -11,6 +11,7 @@ import (
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/api/idle"
 	"github.com/atollnet/atoll/internal/api/protocol"
+	"github.com/atollnet/atoll/internal/errs"
 )
 
 // bufferBytes is how much content is passed on at once.
@@ -126,6 +127,9 @@ func openFile(b api.Backend) source {
 		var q api.ReadRequest
 		if err := protocol.ParseQuery(r, &q); err != nil {
 			return err
+		}
+		if q.Offset < 0 || q.Length < 0 {
+			return errs.Newf("read", q.Ref, errs.Usage, "the range of %d bytes at %d is negative", q.Length, q.Offset)
 		}
 		entry, reader, err := b.Open(ctx, q)
 		if err != nil {
