@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
@@ -105,7 +106,7 @@ func (f *Fetcher) askManifest(ctx context.Context, peer wire.PeerID, id wire.Ext
 	}
 	m, err := extent.ParseManifest(reply.Manifest)
 	if err != nil { // whoever made the id made it of this
-		return nil, nil, err
+		return nil, nil, errs.New("read extent", id.String(), errs.Damaged, err)
 	}
 	return m, reply.Shares, nil
 }

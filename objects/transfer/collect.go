@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/atollnet/atoll/objects/extent"
 )
 
 // pieces are proved ranges of shares, by share.
@@ -18,7 +16,6 @@ type collector struct {
 	r       *reading
 	p       part
 	k       int
-	began   time.Time
 	results chan fetched
 	running sync.WaitGroup
 
@@ -32,9 +29,10 @@ type collector struct {
 
 // flight is a request under way.
 type flight struct {
-	holding Holding
-	began   time.Time
-	late    bool // it no longer counts on; another was sent beside it
+	holding  Holding
+	began    time.Time
+	expected time.Duration // how long it is likely to take; 0: unknown
+	late     bool          // it is not counted on any more
 }
 
 // fetched is what came of a request.
@@ -49,7 +47,7 @@ type fetched struct {
 func (r *reading) collect(ctx context.Context, p part) (pieces, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &collector{
-		r: r, p: p, k: int(r.m.K), began: time.Now(), results: make(chan fetched),
+		r: r, p: p, k: int(r.m.K), results: make(chan fetched),
 		have: make(pieces), tried: make(map[Holding]bool),
 	}
 	defer c.running.Wait()
@@ -106,7 +104,7 @@ func (c *collector) ask(ctx context.Context) bool {
 			return false
 		}
 		c.tried[h] = true
-		c.flying = append(c.flying, flight{holding: h, began: time.Now()})
+		c.flying = append(c.flying, flight{holding: h, began: time.Now(), expected: c.r.f.peers.expected(h.Peer, c.p.length)})
 		c.running.Go(func() {
 			piece, err := c.r.f.fetch(ctx, c.r.id, c.r.m, h, c.p)
 			select {
@@ -153,29 +151,28 @@ func (c *collector) settle(got fetched) {
 }
 
 // patience returns how long a request may take before it counts as late.
-func (c *collector) patience() time.Duration {
-	if 2*len(c.took) < c.k {
-		return c.r.f.cfg.HedgeFirst
+func (c *collector) patience(f *flight) time.Duration {
+	if 2*len(c.took) >= c.k {
+		return max(3*c.took[len(c.took)/2], c.r.f.cfg.HedgeMin)
 	}
-	slices.Sort(c.took)
-	return max(3*c.took[len(c.took)/2], c.r.f.cfg.HedgeMin)
+	return min(max(3*f.expected, c.r.f.cfg.HedgeFirst), c.r.f.cfg.HedgeMax)
 }
 
 // markLate stops counting on requests that take too long.
 func (c *collector) markLate() {
-	patience := c.patience()
+	slices.Sort(c.took)
 	for i := range c.flying {
 		f := &c.flying[i]
-		f.late = f.late || time.Since(f.began) >= patience
+		f.late = f.late || time.Since(f.began) >= c.patience(f)
 	}
 }
 
 // untilLate returns when the next request will be late.
 func (c *collector) untilLate() time.Duration {
-	patience, least := c.patience(), time.Hour
-	for _, f := range c.flying {
-		if !f.late {
-			least = min(least, patience-time.Since(f.began))
+	least := time.Hour
+	for i := range c.flying {
+		if f := &c.flying[i]; !f.late {
+			least = min(least, c.patience(f)-time.Since(f.began))
 		}
 	}
 	return least
@@ -185,7 +182,7 @@ func (c *collector) untilLate() time.Duration {
 func (c *collector) noteUnfinished() {
 	for _, f := range c.flying {
 		if f.late {
-			c.r.f.peers.slow(f.holding.Peer, extent.SliceBytes(c.r.m.ShareBytes(), c.p.offset, c.p.length), time.Since(f.began))
+			c.r.f.peers.slow(f.holding.Peer, c.p.length, time.Since(f.began))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
@@ -64,26 +63,6 @@ var swallows = serves(func(ctx context.Context, _ *node, s Stream) {
 	io.Copy(io.Discard, s)
 	<-ctx.Done()
 })
-
-// slowly lets a byte through each second, both ways.
-type slowly struct{ Stream }
-
-func (s slowly) Read(b []byte) (int, error) {
-	time.Sleep(time.Second)
-	return s.Stream.Read(b[:min(len(b), 1)])
-}
-
-func (s slowly) Write(b []byte) (int, error) {
-	for i := range b {
-		time.Sleep(time.Second)
-		if _, err := s.Stream.Write(b[i : i+1]); err != nil {
-			return i, err
-		}
-	}
-	return len(b), nil
-}
-
-var byteASecond = wraps(func(s Stream) Stream { return slowly{s} })
 
 // flipping changes a bit in the middle of whatever bulk is sent.
 type flipping struct{ Stream }

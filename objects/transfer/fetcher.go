@@ -51,11 +51,12 @@ type FetcherConfig struct {
 	OpenTimeout       time.Duration
 	StallTimeout      time.Duration // without progress, after which a request has failed
 	BytesPerSecondMin int           // least average rate of an answer
-	// HedgeMin and HedgeFirst are when a request counts as late, and a spare is
-	// asked for another share: HedgeFirst while less than half of the shares of
-	// a part have come, then after three times as long as half of them took,
-	// but not before HedgeMin.
-	HedgeMin, HedgeFirst time.Duration
+	// HedgeMin, HedgeFirst and HedgeMax are when a request counts as late, and
+	// a spare is asked for another share. While less than half of the shares
+	// of a part have come: after HedgeFirst, or three times as long as the peer
+	// is likely to take, but HedgeMax at most. Then: after three times as long
+	// as half of them took, but HedgeMin at least.
+	HedgeMin, HedgeFirst, HedgeMax time.Duration
 
 	ManifestsMax int // kept
 	PeersMax     int // whose speed is remembered
@@ -74,6 +75,7 @@ func (c *FetcherConfig) defaults() {
 	setDefault(&c.BytesPerSecondMin, FetchBytesPerSecondMin)
 	setDefault(&c.HedgeMin, FetchHedgeMin)
 	setDefault(&c.HedgeFirst, FetchHedgeFirst)
+	setDefault(&c.HedgeMax, FetchHedgeMax)
 	setDefault(&c.ManifestsMax, FetchManifestsMax)
 	setDefault(&c.PeersMax, FetchPeersMax)
 	setDefault(&c.LocatedMax, FetchLocatedMax)

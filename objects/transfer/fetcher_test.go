@@ -35,6 +35,7 @@ func TestBadHoldersDoNotStallARead(t *testing.T) {
 		"one byte a second": {byteASecond, 2 * FetchHedgeFirst, FetchHedgeMin, false},
 		"unreachable":       {unreachable, 0, 0, false},
 		"black hole":        {blackHole, 2 * FetchHedgeFirst, FetchHedgeMin, false},
+		"is late":           {late, time.Second, 0, false},
 		"has lost it":       {func(n *node) { n.server.Store = newMemory() }, 0, 0, false},
 		"busy":              {busy, 0, 0, false},
 	} {
@@ -278,6 +279,22 @@ func TestBadlyCodedExtentIsDamaged(t *testing.T) {
 		}
 		if f.Bad() != 0 {
 			t.Error("holders are blamed for what the author did")
+		}
+	})
+}
+
+func TestExtentNamedByNoManifestIsDamaged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		bad := &extent.Manifest{Format: extent.FormatCurrent, K: 1, N: 3}
+		source := Source{Extent: bad.ID()}
+		for i, n := range w.nodes {
+			n.store.manifest[bad.ID()] = bad
+			source.Holders = append(source.Holders, Holding{n.peer, i})
+		}
+		unreachable(w.nodes[0])
+		if _, err := w.fetcher(t, FetcherConfig{Locate: w.everybody}).Manifest(t.Context(), source); errs.KindOf(err) != errs.Damaged {
+			t.Errorf("%v, want kind Damaged", err)
 		}
 	})
 }

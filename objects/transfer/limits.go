@@ -74,6 +74,7 @@ const (
 	FetchBytesPerSecondMin  = 16 << 10
 	FetchHedgeMin           = 100 * time.Millisecond
 	FetchHedgeFirst         = 500 * time.Millisecond
+	FetchHedgeMax           = 2 * time.Second
 	FetchManifestsMax       = 256
 	FetchPeersMax           = 4096
 	FetchLocatedMax         = 64

@@ -9,30 +9,33 @@ import (
 	"sync"
 	"time"
 
+	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
 )
 
 // Manifest returns the manifest of an extent, checked against its id: from
 // memory, or from the holders, the fastest first. It must not be changed. The
-// error is of kind TooFew.
+// error is of kind TooFew, or Damaged if what has this id is no manifest.
 func (f *Fetcher) Manifest(ctx context.Context, s Source) (*extent.Manifest, error) {
 	if m := f.manifests.get(s.Extent); m != nil {
 		return m, nil
 	}
 	named := unique(s.Holders)
 	m, err := f.firstManifest(ctx, s.Extent, named)
-	if err != nil && f.cfg.Locate != nil && ctx.Err() == nil {
+	if err != nil && errs.KindOf(err) != errs.Damaged && f.cfg.Locate != nil && ctx.Err() == nil {
 		m, err = f.locatedManifest(ctx, s.Extent, named, err)
 	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, tooFew(s.Extent, fmt.Errorf("no holder gave its manifest: %w", err))
+	switch {
+	case err == nil:
+		f.manifests.put(s.Extent, m)
+		return m, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errs.KindOf(err) == errs.Damaged:
+		return nil, err
 	}
-	f.manifests.put(s.Extent, m)
-	return m, nil
+	return nil, tooFew(s.Extent, fmt.Errorf("no holder gave its manifest: %w", err))
 }
 
 // locatedManifest asks peers that may hold the extent and were not asked yet.
@@ -66,7 +69,8 @@ func (f *Fetcher) firstManifest(ctx context.Context, id wire.ExtentID, peers []w
 }
 
 // race asks one peer, another whenever one fails, and as many again as are
-// under way whenever these are late; it returns the first answer.
+// under way whenever these are late; it returns the first answer, or the first
+// error that says that none can be had.
 func race[T any](ctx context.Context, peers []wire.PeerID, late time.Duration, ask func(context.Context, wire.PeerID) (T, error)) (answer T, err error) {
 	type result struct {
 		answer T
@@ -95,8 +99,8 @@ func race[T any](ctx context.Context, peers []wire.PeerID, late time.Duration, a
 		timer := time.NewTimer(late)
 		select {
 		case r := <-results:
-			if r.err == nil {
-				return r.answer, nil
+			if r.err == nil || errs.KindOf(r.err) == errs.Damaged {
+				return r.answer, r.err
 			}
 			live--
 			err = r.err

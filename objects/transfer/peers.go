@@ -32,8 +32,8 @@ type standing struct {
 }
 
 // costFixedBytes is how many bytes a request weighs beside those of its
-// answer, so that a small answer does not make a peer look slow.
-const costFixedBytes = 64 << 10
+// answer, so that a small answer makes a peer look neither slow nor fast.
+const costFixedBytes = 256 << 10
 
 func newPeerTable(max int, distance func(wire.PeerID) (time.Duration, bool)) *peerTable {
 	return &peerTable{max: max, distance: distance, by: make(map[wire.PeerID]*list.Element), order: list.New()}
@@ -97,6 +97,18 @@ func (t *peerTable) lied(peer wire.PeerID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.get(peer).avoid = time.Now().Add(fetchLiePenalty)
+}
+
+// expected returns how long an answer of so many bytes is likely to take; 0 if
+// the peer was never measured.
+func (t *peerTable) expected(peer wire.PeerID, bytes int) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.by[peer]
+	if !ok {
+		return 0
+	}
+	return time.Duration(e.Value.(*standing).cost * float64(bytes+costFixedBytes) * float64(time.Second))
 }
 
 // rank orders peers by when they are likely to answer. Within a factor of two
