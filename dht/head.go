@@ -86,7 +86,7 @@ func (d *DHT) PutHead(ctx context.Context, object wire.ObjectID, value []byte) (
 	if err := d.keep(ctx, object, rec); err != nil {
 		return 0, fmt.Errorf("dht: put head of %s: %w", object, err)
 	}
-	nearest, err := d.Closest(ctx, key)
+	nearest, err := d.closest(ctx, key, everyone)
 	if errors.Is(err, errNoPeers) {
 		return 0, nil
 	}
@@ -161,7 +161,7 @@ func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 	if rec, err := d.held.Get(ctx, poll.key); err == nil && rec != nil {
 		poll.offer(rec.GetValue())
 	}
-	nearest, err := d.walk(ctx, poll.key, poll.ask, poll.enough)
+	nearest, err := d.walk(ctx, poll.key, everyone, poll.ask, poll.enough)
 	best := poll.result()
 	if best == nil {
 		if err == nil || errors.Is(err, errNoPeers) {

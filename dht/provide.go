@@ -40,7 +40,7 @@ func (d *DHT) Provide(ctx context.Context, extent wire.ExtentID) error {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
 	key := providerKey(extent)
-	nearest, err := d.Closest(ctx, key)
+	nearest, err := d.closest(ctx, key, someone)
 	if errors.Is(err, errNoPeers) {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (d *DHT) Providers(ctx context.Context, extent wire.ExtentID, max int) ([]w
 			poll.add(&known[i])
 		}
 	}
-	_, err := d.walk(ctx, poll.key, poll.ask, poll.enough)
+	_, err := d.walk(ctx, poll.key, everyone, poll.ask, poll.enough)
 	poll.mu.Lock()
 	defer poll.mu.Unlock()
 	if len(poll.found) == 0 && err != nil && !errors.Is(err, errNoPeers) {

@@ -57,7 +57,7 @@ func (d *DHT) republishRound(ctx context.Context, now time.Time) error {
 
 func (d *DHT) republishOne(ctx context.Context, rec *recpb.Record) {
 	rec.TimeReceived = ""
-	nearest, err := d.Closest(ctx, string(rec.Key))
+	nearest, err := d.closest(ctx, string(rec.Key), everyone)
 	if err != nil {
 		return
 	}

@@ -28,8 +28,15 @@ const (
 
 // Closest returns the peers nearest to a key that answer now, nearest first, at
 // most 20.
-func (d *DHT) Closest(ctx context.Context, key string) ([]peer.ID, error) {
-	return d.walk(ctx, key, func(ctx context.Context, p peer.ID) ([]*peer.AddrInfo, error) {
+func (d *DHT) Closest(ctx context.Context, key []byte) ([]wire.PeerID, error) {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
+	ids, err := d.closest(ctx, string(key), everyone)
+	return fromLibp2p(ids), err
+}
+
+func (d *DHT) closest(ctx context.Context, key string, r reach) ([]peer.ID, error) {
+	return d.walk(ctx, key, r, func(ctx context.Context, p peer.ID) ([]*peer.AddrInfo, error) {
 		return d.findNode(ctx, p, key)
 	}, nil)
 }
@@ -85,9 +92,13 @@ func (d *DHT) RoutingTableSize() int { return d.kad.RoutingTable().Size() }
 
 // Peers returns the peers of the routing table.
 func (d *DHT) Peers() []wire.PeerID {
-	var peers []wire.PeerID
-	for _, id := range d.kad.RoutingTable().ListPeers() {
-		if p, err := p2p.FromLibp2p(id); err == nil {
+	return fromLibp2p(d.kad.RoutingTable().ListPeers())
+}
+
+func fromLibp2p(ids []peer.ID) []wire.PeerID {
+	peers := make([]wire.PeerID, 0, len(ids))
+	for _, id := range ids {
+		if p, err := p2p.FromLibp2p(id); err == nil { // others do not get in
 			peers = append(peers, p)
 		}
 	}
@@ -102,7 +113,7 @@ func (d *DHT) Ready(ctx context.Context) error {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	for {
-		_, err := d.Closest(ctx, string(d.id))
+		_, err := d.closest(ctx, string(d.id), everyone)
 		if err == nil {
 			return nil
 		}

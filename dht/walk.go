@@ -43,6 +43,18 @@ const (
 // errNoPeers is returned for a walk without a peer to start from.
 var errNoPeers = errors.New("no other peer is known")
 
+// reach says how far a walk goes: until the nearest sure peers have answered. It
+// returns the nearest width; if that is more, the others are only heard of.
+type reach struct{ sure, width int }
+
+var (
+	// everyone is for records of which each copy counts.
+	everyone = reach{closestPeers, closestPeers}
+	// someone is for records of which many are put: three answers make it all
+	// but certain that the rest are the nearest, at a third of the cost.
+	someone = reach{3, providerReplicas + 4}
+)
+
 // asker asks one peer and returns the peers that it says are closer.
 type asker func(ctx context.Context, p peer.ID) ([]*peer.AddrInfo, error)
 
@@ -77,6 +89,7 @@ func (c *candidate) out(now time.Time) bool {
 type walk struct {
 	dht    *DHT
 	target kb.ID
+	reach  reach
 	ask    asker
 	enough func() bool // whether the answers suffice; may be nil
 
@@ -92,14 +105,13 @@ type answer struct {
 	err    error
 }
 
-// walk looks for the peers nearest to key. It returns those of the nearest
-// closestPeers that answered, nearest first, as soon as enough says so or no
-// nearer one is to be expected.
-func (d *DHT) walk(ctx context.Context, key string, ask asker, enough func() bool) ([]peer.ID, error) {
+// walk looks for the peers nearest to key. It returns them, nearest first, as
+// soon as enough says so or no nearer one is to be expected.
+func (d *DHT) walk(ctx context.Context, key string, r reach, ask asker, enough func() bool) ([]peer.ID, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &walk{
-		dht: d, target: kb.ConvertKey(key), ask: ask, enough: enough,
+		dht: d, target: kb.ConvertKey(key), reach: r, ask: ask, enough: enough,
 		byPeer:  map[peer.ID]*candidate{},
 		answers: make(chan answer, walkPeersMax),
 	}
@@ -145,7 +157,7 @@ func (w *walk) run(ctx context.Context) error {
 // settled reports whether the nearest peers that have not failed have all
 // answered or are late, so that nothing nearer will turn up.
 func (w *walk) settled(now time.Time) bool {
-	left := closestPeers
+	left := w.reach.sure
 	for _, c := range w.candidates {
 		if c.out(now) {
 			continue
@@ -171,7 +183,7 @@ func (w *walk) askMore(ctx context.Context, now time.Time) {
 			free--
 		}
 	}
-	left := closestPeers
+	left := w.reach.sure
 	for _, c := range w.candidates {
 		if free <= 0 || left == 0 || w.asked >= walkPeersMax {
 			return
@@ -235,12 +247,13 @@ func (w *walk) hear(p peer.ID) {
 	w.byPeer[p] = c
 }
 
-// nearest returns the nearest candidates that have answered, at most
-// closestPeers.
+// nearest returns what the walk has found: peers that have answered and, where
+// the reach says so, peers that it only heard of.
 func (w *walk) nearest() []peer.ID {
 	var peers []peer.ID
 	for _, c := range w.candidates {
-		if c.stage == answered && len(peers) < closestPeers {
+		found := c.stage == answered || c.stage == heard && w.reach.sure < w.reach.width
+		if found && len(peers) < w.reach.width {
 			peers = append(peers, c.peer)
 		}
 	}

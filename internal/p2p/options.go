@@ -35,7 +35,7 @@ const (
 	// same within a private network. A peer that is stopped but not dead
 	// accepts connections and then says nothing.
 	dialTimeout      = 10 * time.Second
-	dialTimeoutLocal = 2 * time.Second
+	dialTimeoutLocal = 5 * time.Second
 
 	// addressesMax and addressesPerPeerMax bound the peerstore.
 	addressesMax        = 32768

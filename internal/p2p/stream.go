@@ -46,11 +46,16 @@ func (s *Stream) Remote() wire.PeerID { return s.remote }
 // stream away because of its limits.
 func (s *Stream) Read(b []byte) (int, error) {
 	n, err := s.conn.Read(b)
+	return n, refusal(err)
+}
+
+// refusal makes an error match ErrRefused if it is one.
+func refusal(err error) error {
 	var reset *network.StreamError
 	if errors.As(err, &reset) && reset.Remote && reset.ErrorCode == network.StreamRateLimited {
-		err = fmt.Errorf("%w: %w", ErrRefused, err)
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return n, err
+	return err
 }
 
 // Handler serves one stream that remote has opened. The stream is closed when
@@ -112,7 +117,8 @@ func (g guarded) SetStreamHandler(p protocol.ID, serve network.StreamHandler) {
 
 // Open opens a stream to a peer whose address is known, connecting first where
 // needed. A dead peer on this machine or network fails at once. A stream to
-// this peer itself runs through memory.
+// this peer itself runs through memory. It fails with ErrRefused if the peer
+// says so soon enough; otherwise the first Read does.
 func (h *Host) Open(ctx context.Context, to wire.PeerID, proto string) (*Stream, error) {
 	if to == h.self {
 		return h.openSelf(proto)
@@ -121,7 +127,7 @@ func (h *Host) Open(ctx context.Context, to wire.PeerID, proto string) (*Stream,
 	h.unblock(id)
 	raw, err := h.host.NewStream(ctx, id, protocol.ID(proto))
 	if err != nil {
-		return nil, fmt.Errorf("p2p: open %s to %s: %w", proto, to, err)
+		return nil, fmt.Errorf("p2p: open %s to %s: %w", proto, to, refusal(err))
 	}
 	return &Stream{raw, to}, nil
 }

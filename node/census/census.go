@@ -96,16 +96,20 @@ type Census struct {
 	host     *p2p.Host
 	now      func() time.Time
 	contacts chan wire.PeerID
-	wake     chan struct{} // there is something to tell
+	wake     chan struct{} // something may be due earlier than was thought
 	probes   *p2p.Buckets[struct{}]
 
 	mu      sync.Mutex // guards what is below
 	table   *table
 	self    signed
-	renewAt time.Time            // when self is signed again even if nothing changes
-	pauseTo time.Time            // until when a change of space does not make it so
-	calm    int                  // exchanges in a row that found two equal tables
-	doubts  uint64               // buckets in which the last exchange found a difference
+	renewAt time.Time // when self is signed again even if nothing changes
+	pauseTo time.Time // until when a change of space does not make it so
+	calm    int       // exchanges in a row that found two equal tables
+	doubts  uint64    // buckets in which the last exchange found a difference
+
+	budget   float64   // records that may still be exchanged in fast rounds
+	budgetAt time.Time // when budget was right
+
 	waiting map[wire.PeerID]bool // who is in contacts or being called
 }
 
@@ -174,7 +178,9 @@ func (c *Census) rounds(ctx context.Context) {
 		case <-c.wake:
 			// Arrivals that come one upon another are told in one round.
 			if now := c.now(); next.Sub(now) > 2*fastRound {
-				next = now.Add(c.pause())
+				if soon := now.Add(c.pause()); soon.Before(next) {
+					next = soon
+				}
 			}
 		case <-ctx.Done():
 			return

@@ -42,6 +42,8 @@ func (c *Census) work(ctx context.Context) {
 			if err != nil && ctx.Err() == nil && !errors.Is(err, p2p.ErrRefused) {
 				late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 				c.table.failed(p, late, c.now())
+				c.stir() // it is to be called again, perhaps soon
+				c.log.Debug("a peer does not answer", "peer", p, "error", err)
 			}
 			c.mu.Unlock()
 		case <-ctx.Done():
@@ -183,6 +185,11 @@ func (c *Census) tell(p wire.PeerID, what change) {
 	if c.config.News != nil {
 		c.config.News(info)
 	}
+	c.stir()
+}
+
+// stir makes the rounds look again at what is due.
+func (c *Census) stir() {
 	select {
 	case c.wake <- struct{}{}:
 	default:

@@ -22,7 +22,7 @@ const (
 	helloBytesMax   = 2 << 10
 	recordsBytesMax = recordsMax*(recordMax+128) + helloBytesMax
 
-	exchangeTimeout = 4 * time.Second
+	exchangeTimeout = 5 * time.Second
 )
 
 // limits of exchanges that others begin.
