@@ -50,8 +50,8 @@ type holder struct {
 	dht *dht.DHT
 }
 
-func (h holder) Put(in transfer.Incoming) error {
-	err := h.Shares.Put(store.Incoming(in))
+func (h holder) Put(in store.Incoming) error {
+	err := h.Shares.Put(in)
 	if err == nil {
 		h.dht.Announce(in.Manifest.ID())
 	}
