@@ -27,12 +27,12 @@ func execute(ctx context.Context, args []string, out, complaints io.Writer) int 
 	root.SetErr(complaints)
 	began := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
-	err := root.ExecuteContext(ctx)
+	verb, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	if !began {
-		err = errs.Hint(errs.New("", "", errs.Usage, err), "see `peerd --help`")
+		err = errs.Hint(errs.New("", "", errs.Usage, err), "see `%s --help`", verb.CommandPath())
 	}
 	fmt.Fprintf(complaints, "peerd: %v\n", err)
 	if hint := errs.HintOf(err); hint != "" {
