@@ -50,8 +50,8 @@ type holder struct {
 	dht *dht.DHT
 }
 
-func (h holder) Put(in store.Incoming) error {
-	err := h.Shares.Put(in)
+func (h holder) Put(in transfer.Incoming) error {
+	err := h.Shares.Put(store.Incoming(in))
 	if err == nil {
 		h.dht.Announce(in.Manifest.ID())
 	}

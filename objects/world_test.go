@@ -21,7 +21,6 @@ import (
 	"github.com/atollnet/atoll/objects/envelope"
 	"github.com/atollnet/atoll/objects/extent"
 	"github.com/atollnet/atoll/objects/plan"
-	"github.com/atollnet/atoll/objects/store"
 	"github.com/atollnet/atoll/objects/transfer"
 	"github.com/atollnet/atoll/objects/tree"
 	"github.com/atollnet/atoll/objects/update"
@@ -185,11 +184,11 @@ type holder struct {
 	mu     sync.Mutex
 	dead   bool
 	open   []duplex
-	shares map[wire.ExtentID]map[int]store.Incoming
+	shares map[wire.ExtentID]map[int]transfer.Incoming
 }
 
 func newHolder(key wire.Key) *holder {
-	h := &holder{id: wire.PeerID(key.Public()), shares: make(map[wire.ExtentID]map[int]store.Incoming)}
+	h := &holder{id: wire.PeerID(key.Public()), shares: make(map[wire.ExtentID]map[int]transfer.Incoming)}
 	h.server = transfer.NewServer(transfer.ServerConfig{Self: h.id, Key: key, Store: h})
 	return h
 }
@@ -250,7 +249,7 @@ func socketPair() (a, b duplex, err error) {
 	return a, b, nil
 }
 
-func (h *holder) Put(in store.Incoming) error {
+func (h *holder) Put(in transfer.Incoming) error {
 	if wire.ShareHash(wire.Sum(in.Data)) != in.Manifest.Shares[in.Index] {
 		return errors.New("not this share")
 	}
@@ -258,7 +257,7 @@ func (h *holder) Put(in store.Incoming) error {
 	defer h.mu.Unlock()
 	id := in.Manifest.ID()
 	if h.shares[id] == nil {
-		h.shares[id] = make(map[int]store.Incoming)
+		h.shares[id] = make(map[int]transfer.Incoming)
 	}
 	in.Data = bytes.Clone(in.Data)
 	h.shares[id][in.Index] = in
