@@ -64,21 +64,21 @@ type FetcherConfig struct {
 }
 
 func (c *FetcherConfig) defaults() {
-	setDefault(&c.RequestBytes, FetchRequestBytes)
-	setDefault(&c.AheadBytesMax, FetchAheadBytesMax)
-	setDefault(&c.StreamsPerPeerMax, FetchStreamsPerPeerMax)
-	setDefault(&c.IdlePerPeerMax, FetchIdlePerPeerMax)
-	setDefault(&c.IdleMax, FetchIdleMax)
-	setDefault(&c.IdleTimeout, FetchIdleTimeout)
-	setDefault(&c.OpenTimeout, FetchOpenTimeout)
-	setDefault(&c.StallTimeout, FetchStallTimeout)
-	setDefault(&c.BytesPerSecondMin, FetchBytesPerSecondMin)
-	setDefault(&c.HedgeMin, FetchHedgeMin)
-	setDefault(&c.HedgeFirst, FetchHedgeFirst)
-	setDefault(&c.HedgeMax, FetchHedgeMax)
-	setDefault(&c.ManifestsMax, FetchManifestsMax)
-	setDefault(&c.PeersMax, FetchPeersMax)
-	setDefault(&c.LocatedMax, FetchLocatedMax)
+	setDefault(&c.RequestBytes, fetchRequestBytes)
+	setDefault(&c.AheadBytesMax, fetchAheadBytesMax)
+	setDefault(&c.StreamsPerPeerMax, fetchStreamsPerPeerMax)
+	setDefault(&c.IdlePerPeerMax, fetchIdlePerPeerMax)
+	setDefault(&c.IdleMax, fetchIdleMax)
+	setDefault(&c.IdleTimeout, fetchIdleTimeout)
+	setDefault(&c.OpenTimeout, fetchOpenTimeout)
+	setDefault(&c.StallTimeout, fetchStallTimeout)
+	setDefault(&c.BytesPerSecondMin, fetchBytesPerSecondMin)
+	setDefault(&c.HedgeMin, fetchHedgeMin)
+	setDefault(&c.HedgeFirst, fetchHedgeFirst)
+	setDefault(&c.HedgeMax, fetchHedgeMax)
+	setDefault(&c.ManifestsMax, fetchManifestsMax)
+	setDefault(&c.PeersMax, fetchPeersMax)
+	setDefault(&c.LocatedMax, fetchLocatedMax)
 }
 
 // Fetcher reads extents from their holders. It is safe for concurrent use, and

@@ -13,7 +13,6 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
-	"github.com/atollnet/atoll/objects/store"
 )
 
 func TestBadHoldersDoNotStallARead(t *testing.T) {
@@ -31,10 +30,10 @@ func TestBadHoldersDoNotStallARead(t *testing.T) {
 		"an oversized one":  {says(frameOf(getReplyBytesMax + 1)), 0, 0, true},
 		"ends at once":      {nothing, 0, 0, false},
 		"breaks at once":    {breaks, 0, 0, false},
-		"says nothing":      {silent, 2 * FetchHedgeFirst, FetchHedgeMin, false},
-		"one byte a second": {byteASecond, 2 * FetchHedgeFirst, FetchHedgeMin, false},
+		"says nothing":      {silent, 2 * fetchHedgeFirst, fetchHedgeMin, false},
+		"one byte a second": {byteASecond, 2 * fetchHedgeFirst, fetchHedgeMin, false},
 		"unreachable":       {unreachable, 0, 0, false},
-		"black hole":        {blackHole, 2 * FetchHedgeFirst, FetchHedgeMin, false},
+		"black hole":        {blackHole, 2 * fetchHedgeFirst, fetchHedgeMin, false},
 		"is late":           {late, time.Second, 0, false},
 		"has lost it":       {func(n *node) { n.server.Store = newMemory() }, 0, 0, false},
 		"busy":              {busy, 0, 0, false},
@@ -258,7 +257,7 @@ func badlyCoded(t *testing.T, w *world) Source {
 		m.Shares = append(m.Shares, wire.ShareHash(wire.Sum(f)))
 	}
 	for i, f := range fragments {
-		if err := w.nodes[i].store.Put(store.Incoming{Manifest: m, Index: i, Data: f}); err != nil {
+		if err := w.nodes[i].store.Put(Incoming{Manifest: m, Index: i, Data: f}); err != nil {
 			t.Fatal(err)
 		}
 		source.Holders = append(source.Holders, Holding{w.nodes[i].peer, i})
@@ -362,7 +361,7 @@ func TestReadAheadIsBounded(t *testing.T) {
 			ahead int
 			first int64 // requests while the first stripe is not taken
 		}{
-			"one part ahead":    {FetchAheadBytesMax, 8},
+			"one part ahead":    {fetchAheadBytesMax, 8},
 			"no room for ahead": {1 << 20, 4},
 		} {
 			requests.Store(0)

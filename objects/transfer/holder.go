@@ -8,24 +8,34 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
-	"github.com/atollnet/atoll/objects/store"
 )
 
-// Holder is what a Server stores shares in; *store.Shares is one. The kind of an error (package errs)
+// Incoming is a share as it came off a put stream: signed for by its author,
+// of the length that its manifest says, not yet hashed.
+type Incoming struct {
+	Object       wire.ObjectID
+	Author       wire.PublicKey
+	Manifest     *extent.Manifest
+	Index        int
+	Data         []byte
+	LeaseSeconds uint64
+}
+
+// Holder is what a Server stores shares in. The kind of an error (package errs)
 // says what a peer can do about it: Full, Refused for a share that is not what
 // its manifest says, NotFound, Damaged; any other is the holder's own trouble.
 type Holder interface {
 	// Put returns when the share has been checked against its manifest and is
 	// durable. It keeps no reference to the data.
-	Put(store.Incoming) error
+	Put(Incoming) error
 	// Slice writes the slice of a range of a share, or nothing.
 	Slice(w io.Writer, id wire.ExtentID, index, offset, length int) error
 	// Manifest returns the manifest of an extent of which shares are held.
 	Manifest(id wire.ExtentID) (*extent.Manifest, error)
 	// Indexes returns the shares held of an extent, ascending.
 	Indexes(id wire.ExtentID) ([]int, error)
-	// Usage returns, from memory, how much more may be stored.
-	Usage() store.Usage
+	// FreeBytes returns, from memory, how much more may be stored.
+	FreeBytes() uint64
 }
 
 // refusalOf tells a peer why the store would not. What it says of the holder's

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/atollnet/atoll/internal/wire"
-	"github.com/atollnet/atoll/objects/extent"
 )
 
 // Bounds on messages, in bytes of payload. They are part of the format.
@@ -21,9 +20,6 @@ const (
 	RangeBytesMax = wire.SealedBytesMax
 )
 
-// sliceBytesMax is the most bytes of a slice in answer to one request.
-var sliceBytesMax = extent.SliceBytes(wire.ShareBytesMax, 16<<10-1, RangeBytesMax)
-
 // Defaults of ServerConfig.
 const (
 	PutStreamsPerPeerMax  = 96
@@ -32,11 +28,11 @@ const (
 	PutBytesMax           = 256 << 20
 	GetStreamsPerPeerMax  = 16
 	GetStreamsMax         = 192
-	ServerProgressTimeout = 30 * time.Second
-	ServerIdleTimeout     = 90 * time.Second
-	// ServerBytesPerSecondMin is below what the slowest line gives, and far
+	serverProgressTimeout = 30 * time.Second
+	serverIdleTimeout     = 90 * time.Second
+	// serverBytesPerSecondMin is below what the slowest line gives, and far
 	// above one byte a second.
-	ServerBytesPerSecondMin = 1 << 10
+	serverBytesPerSecondMin = 1 << 10
 	// LeaseSecondsMax is the longest lease that is granted, in seconds of the
 	// holder's uptime: a year.
 	LeaseSecondsMax = 365 * 24 * 3600
@@ -44,40 +40,40 @@ const (
 
 // Defaults of UploadConfig.
 const (
-	UploadStripesInFlight = 4
-	// UploadStreamsPerHolder is well below PutStreamsPerPeerMax, so that several
+	uploadStripesInFlight = 4
+	// uploadStreamsPerHolder is well below PutStreamsPerPeerMax, so that several
 	// uploads of one writer find room at a holder.
-	UploadStreamsPerHolder = 24
-	UploadLinger           = 10 * time.Second
-	UploadPatience         = time.Second
-	UploadOpenTimeout      = 5 * time.Second
-	UploadStallTimeout     = 5 * time.Second
-	UploadReceiptTimeout   = 20 * time.Second
-	// UploadIdleAfter is below ServerProgressTimeout: the writer ends a stream
+	uploadStreamsPerHolder = 24
+	uploadLinger           = 10 * time.Second
+	uploadPatience         = time.Second
+	uploadOpenTimeout      = 5 * time.Second
+	uploadStallTimeout     = 5 * time.Second
+	uploadReceiptTimeout   = 20 * time.Second
+	// uploadIdleAfter is below serverProgressTimeout: the writer ends a stream
 	// for which it has nothing before the holder does.
-	UploadIdleAfter = 10 * time.Second
-	UploadHedgeMin  = time.Second
-	// UploadLeaseSecondsMin is the shortest lease that counts: a day of uptime.
-	UploadLeaseSecondsMin = 24 * 3600
+	uploadIdleAfter = 10 * time.Second
+	uploadHedgeMin  = time.Second
+	// uploadLeaseSecondsMin is the shortest lease that counts: a day of uptime.
+	uploadLeaseSecondsMin = 24 * 3600
 )
 
 // Defaults of FetcherConfig.
 const (
-	FetchRequestBytes       = 1 << 20
-	FetchAheadBytesMax      = 64 << 20
-	FetchStreamsPerPeerMax  = 8
-	FetchIdlePerPeerMax     = 4
-	FetchIdleMax            = 128
-	FetchIdleTimeout        = 30 * time.Second
-	FetchOpenTimeout        = 5 * time.Second
-	FetchStallTimeout       = 5 * time.Second
-	FetchBytesPerSecondMin  = 16 << 10
-	FetchHedgeMin           = 100 * time.Millisecond
-	FetchHedgeFirst         = 500 * time.Millisecond
-	FetchHedgeMax           = 2 * time.Second
-	FetchManifestsMax       = 256
-	FetchPeersMax           = 4096
-	FetchLocatedMax         = 64
+	fetchRequestBytes       = 1 << 20
+	fetchAheadBytesMax      = 64 << 20
+	fetchStreamsPerPeerMax  = 8
+	fetchIdlePerPeerMax     = 4
+	fetchIdleMax            = 128
+	fetchIdleTimeout        = 30 * time.Second
+	fetchOpenTimeout        = 5 * time.Second
+	fetchStallTimeout       = 5 * time.Second
+	fetchBytesPerSecondMin  = 16 << 10
+	fetchHedgeMin           = 100 * time.Millisecond
+	fetchHedgeFirst         = 500 * time.Millisecond
+	fetchHedgeMax           = 2 * time.Second
+	fetchManifestsMax       = 256
+	fetchPeersMax           = 4096
+	fetchLocatedMax         = 64
 	fetchLocateAtOnce       = 8
 	fetchBatchesAhead       = 1
 	fetchHoldingsMax        = 4 * wire.SharesMax

@@ -145,5 +145,5 @@ func (t *peerTable) guess(peer wire.PeerID) float64 {
 			seconds = d.Seconds()
 		}
 	}
-	return 1/fetchUnknownBytesPerSec + seconds/(FetchRequestBytes+costFixedBytes)
+	return 1/fetchUnknownBytesPerSec + seconds/(fetchRequestBytes+costFixedBytes)
 }

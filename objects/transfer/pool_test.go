@@ -48,7 +48,7 @@ func TestPoolKeepsAFewStreamsForAWhile(t *testing.T) {
 		if got := w.nodes[0].opens(ProtocolGet); got != opened {
 			t.Errorf("%d streams were opened beside idle ones", got-opened)
 		}
-		time.Sleep(2 * FetchIdleTimeout)
+		time.Sleep(2 * fetchIdleTimeout)
 		synctest.Wait()
 		if p.idle != 0 || len(p.by) != 0 || p.reaper != nil {
 			t.Errorf("%d streams of %d peers are idle after their time", p.idle, len(p.by))
@@ -102,7 +102,7 @@ func TestStreamThatDiedWhileIdleIsReplaced(t *testing.T) {
 			if err := read(t, f, stored.source(), 0, aFew()); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(2 * ServerIdleTimeout) // all holders have hung up
+			time.Sleep(2 * serverIdleTimeout) // all holders have hung up
 		}
 	})
 }

@@ -82,7 +82,7 @@ func TestBadRequestsAreRefusedAndEndTheStream(t *testing.T) {
 				w := newWorld(t, 1)
 				run := func(ctx context.Context, far Stream) error { return w.nodes[0].server.ServeGet(ctx, w.self, far) }
 				var reply getReply
-				err, took := serveError(t.Context(), run, func(near Stream) {
+				took, err := serveError(t.Context(), run, func(near Stream) {
 					near.Write(raw)
 					if err := receive(near, &reply, getReplyBytesMax); err != nil {
 						t.Error(err)
@@ -106,10 +106,10 @@ func TestReaderThatStallsIsCutOff(t *testing.T) {
 		drive func(q *getRequest, near Stream)
 		most  time.Duration
 	}{
-		"asks nothing":     {func(*getRequest, Stream) {}, ServerIdleTimeout},
-		"half a request":   {func(_ *getRequest, near Stream) { near.Write([]byte{0, 0, 0, 9, 1}) }, ServerIdleTimeout},
-		"takes no answer":  {func(q *getRequest, near Stream) { frame.WriteMessage(near, q) }, ServerProgressTimeout},
-		"a byte a second":  {sip, ServerProgressTimeout + 2*time.Minute},
+		"asks nothing":     {func(*getRequest, Stream) {}, serverIdleTimeout},
+		"half a request":   {func(_ *getRequest, near Stream) { near.Write([]byte{0, 0, 0, 9, 1}) }, serverIdleTimeout},
+		"takes no answer":  {func(q *getRequest, near Stream) { frame.WriteMessage(near, q) }, serverProgressTimeout},
+		"a byte a second":  {sip, serverProgressTimeout + 2*time.Minute},
 		"ends the stream":  {func(_ *getRequest, near Stream) { near.CloseWrite() }, 0},
 		"breaks it midway": {func(_ *getRequest, near Stream) { near.Write([]byte{0, 0}); near.CloseWrite() }, 0},
 	} {
@@ -120,7 +120,7 @@ func TestReaderThatStallsIsCutOff(t *testing.T) {
 				server := w.nodes[0].server
 				q := &getRequest{What: getRange, Extent: stored.Manifest.ID(), Length: 1 << 20}
 				run := func(ctx context.Context, far Stream) error { return server.ServeGet(ctx, w.self, far) }
-				err, took := serveError(t.Context(), run, func(near Stream) { c.drive(q, near) })
+				took, err := serveError(t.Context(), run, func(near Stream) { c.drive(q, near) })
 				if (err == nil) != (name == "ends the stream") || took > c.most {
 					t.Errorf("%v after %v, want within %v", err, took, c.most)
 				}

@@ -11,7 +11,6 @@ import (
 	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
-	"github.com/atollnet/atoll/objects/store"
 )
 
 // ServePut takes one share from a put stream, stores it and answers with a
@@ -117,7 +116,7 @@ func (in *incoming) admit() error {
 	if err := receive(in.stream, &in.open, putOpenBytesMax); err != nil {
 		return err
 	}
-	if v.Store.Usage().FreeBytes == 0 {
+	if v.Store.FreeBytes() == 0 {
 		return refuse(RefusedFull, "no space left")
 	}
 	return nil
@@ -153,7 +152,7 @@ func (in *incoming) makeRoom(n int) error {
 	if in.fragments++; in.fragments > extent.StripesMax(int(in.open.K)) {
 		return fmt.Errorf("%w: more than %d fragments", ErrProtocol, in.fragments-1)
 	}
-	if free := in.server.Store.Usage().FreeBytes; uint64(len(in.data)+n) > free {
+	if free := in.server.Store.FreeBytes(); uint64(len(in.data)+n) > free {
 		return refuse(RefusedFull, "%d bytes left", free)
 	}
 	if !in.server.putBytes.take(in.remote, n) {
@@ -207,7 +206,7 @@ func (in *incoming) accept(end *putClose) (*extent.Manifest, error) {
 // store returns the receipt once the share is durable.
 func (in *incoming) store(m *extent.Manifest) (r extent.SignedReceipt, err error) {
 	v := in.server
-	err = v.Store.Put(store.Incoming{
+	err = v.Store.Put(Incoming{
 		Object: in.open.Object, Author: in.open.Author, Manifest: m,
 		Index: int(in.open.Share), Data: in.data, LeaseSeconds: in.lease(),
 	})

@@ -213,19 +213,19 @@ func (c *counting) Read(b []byte) (int, error) {
 
 // serveError runs a server on one end of a pipe and returns what it returned,
 // and after how long.
-func serveError(ctx context.Context, run func(context.Context, Stream) error, drive func(Stream)) (error, time.Duration) {
+func serveError(ctx context.Context, run func(context.Context, Stream) error, drive func(Stream)) (took time.Duration, err error) {
 	near, far := newPipe()
 	began := time.Now()
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, far) }()
 	drive(near)
-	err := <-done
+	err = <-done
 	near.Reset()
-	return err, time.Since(began)
+	return time.Since(began), err
 }
 
 func TestWriterThatStallsIsCutOff(t *testing.T) {
-	limit := ServerProgressTimeout + time.Second
+	limit := serverProgressTimeout + time.Second
 	for name, c := range map[string]struct {
 		drive func(*script, Stream)
 		most  time.Duration
@@ -242,7 +242,7 @@ func TestWriterThatStallsIsCutOff(t *testing.T) {
 				n := w.nodes[0]
 				s := newScript(t, w, n)
 				run := func(ctx context.Context, far Stream) error { return n.server.ServePut(ctx, w.self, far) }
-				err, took := serveError(t.Context(), run, func(near Stream) { c.drive(s, near) })
+				took, err := serveError(t.Context(), run, func(near Stream) { c.drive(s, near) })
 				if err == nil || took > c.most {
 					t.Errorf("%v after %v, want an error within %v", err, took, c.most)
 				}
@@ -275,7 +275,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 			"get": func(ctx context.Context, far Stream) error { return n.server.ServeGet(ctx, w.self, far) },
 		} {
 			ctx, cancel := context.WithCancel(t.Context())
-			err, took := serveError(ctx, run, func(near Stream) { cancel() })
+			took, err := serveError(ctx, run, func(near Stream) { cancel() })
 			if !errors.Is(err, context.Canceled) || took != 0 {
 				t.Errorf("%s: %v after %v", name, err, took)
 			}
@@ -289,7 +289,7 @@ func TestWriterThatDiesLeavesNothing(t *testing.T) {
 		n := w.nodes[0]
 		s := newScript(t, w, n)
 		run := func(ctx context.Context, far Stream) error { return n.server.ServePut(ctx, w.self, far) }
-		err, _ := serveError(t.Context(), run, func(near Stream) {
+		_, err := serveError(t.Context(), run, func(near Stream) {
 			frame.WriteMessage(near, &s.open)
 			frame.Write(near, s.fragments[0])
 			near.CloseWrite()

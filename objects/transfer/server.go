@@ -41,9 +41,9 @@ func (c *ServerConfig) defaults() {
 	setDefault(&c.PutBytesMax, PutBytesMax)
 	setDefault(&c.GetStreamsPerPeerMax, GetStreamsPerPeerMax)
 	setDefault(&c.GetStreamsMax, GetStreamsMax)
-	setDefault(&c.ProgressTimeout, ServerProgressTimeout)
-	setDefault(&c.IdleTimeout, ServerIdleTimeout)
-	setDefault(&c.BytesPerSecondMin, ServerBytesPerSecondMin)
+	setDefault(&c.ProgressTimeout, serverProgressTimeout)
+	setDefault(&c.IdleTimeout, serverIdleTimeout)
+	setDefault(&c.BytesPerSecondMin, serverBytesPerSecondMin)
 }
 
 // setDefault fills in what a configuration leaves open.

@@ -11,6 +11,13 @@ import (
 	"github.com/atollnet/atoll/objects/store"
 )
 
+// holder is the share store as this package sees it.
+type holder struct{ *store.Shares }
+
+func (h holder) Put(in Incoming) error { return h.Shares.Put(store.Incoming(in)) }
+
+func (h holder) FreeBytes() uint64 { return h.Usage().FreeBytes }
+
 // onDisk gives a node the real share store on a disk that can crash.
 func onDisk(t *testing.T, n *node, quota uint64) (*kvtest.Memory, *store.Shares) {
 	t.Helper()
@@ -19,7 +26,7 @@ func onDisk(t *testing.T, n *node, quota uint64) (*kvtest.Memory, *store.Shares)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.server.Store = shares
+	n.server.Store = holder{shares}
 	return disk, shares
 }
 
@@ -45,7 +52,7 @@ func TestHolderKeepsWhatItSignedForWhenItCrashes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n.server.Store = shares
+			n.server.Store = holder{shares}
 		}
 		for _, r := range stored.Receipts {
 			f := w.fetcher(t, FetcherConfig{})

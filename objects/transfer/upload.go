@@ -58,16 +58,16 @@ type UploadConfig struct {
 
 func (c *UploadConfig) defaults() {
 	setDefault(&c.Enough, c.K)
-	setDefault(&c.Linger, UploadLinger)
-	setDefault(&c.StripesInFlight, UploadStripesInFlight)
-	setDefault(&c.StreamsPerHolder, UploadStreamsPerHolder)
-	setDefault(&c.Patience, UploadPatience)
-	setDefault(&c.OpenTimeout, UploadOpenTimeout)
-	setDefault(&c.StallTimeout, UploadStallTimeout)
-	setDefault(&c.ReceiptTimeout, UploadReceiptTimeout)
-	setDefault(&c.IdleAfter, UploadIdleAfter)
-	setDefault(&c.HedgeMin, UploadHedgeMin)
-	setDefault(&c.LeaseSecondsMin, min(UploadLeaseSecondsMin, c.LeaseSeconds))
+	setDefault(&c.Linger, uploadLinger)
+	setDefault(&c.StripesInFlight, uploadStripesInFlight)
+	setDefault(&c.StreamsPerHolder, uploadStreamsPerHolder)
+	setDefault(&c.Patience, uploadPatience)
+	setDefault(&c.OpenTimeout, uploadOpenTimeout)
+	setDefault(&c.StallTimeout, uploadStallTimeout)
+	setDefault(&c.ReceiptTimeout, uploadReceiptTimeout)
+	setDefault(&c.IdleAfter, uploadIdleAfter)
+	setDefault(&c.HedgeMin, uploadHedgeMin)
+	setDefault(&c.LeaseSecondsMin, min(uploadLeaseSecondsMin, c.LeaseSeconds))
 }
 
 // check refuses a configuration that makes no sense.

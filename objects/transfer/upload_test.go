@@ -171,7 +171,7 @@ func TestTooFewHolders(t *testing.T) {
 				if errs.KindOf(err) != c.kind {
 					t.Errorf("%v is of kind %v, want %v", err, errs.KindOf(err), c.kind)
 				}
-				if took := time.Since(began); took > UploadStallTimeout+UploadPatience {
+				if took := time.Since(began); took > uploadStallTimeout+uploadPatience {
 					t.Errorf("it took %v", took)
 				}
 			})
@@ -209,7 +209,7 @@ func TestAddWaitsForHolders(t *testing.T) {
 		if got := u.out.stripes(); got != 3 {
 			t.Errorf("%d stripes are in flight, want 3", got)
 		}
-		time.Sleep(2 * UploadPatience)
+		time.Sleep(2 * uploadPatience)
 		if got := u.out.stripes(); got != 3 {
 			t.Errorf("%d stripes are in flight while no holder is in time, want 3", got)
 		}
@@ -233,8 +233,8 @@ func TestOneSlowHolderDoesNotHoldUpTheOthers(t *testing.T) {
 		}
 		defer u.Abort()
 		began := time.Now()
-		if _, err := addAll(u, aFew()); err != nil || time.Since(began) > UploadPatience {
-			t.Errorf("%v after %v, want %v", err, time.Since(began), UploadPatience)
+		if _, err := addAll(u, aFew()); err != nil || time.Since(began) > uploadPatience {
+			t.Errorf("%v after %v, want %v", err, time.Since(began), uploadPatience)
 		}
 		u.out.mu.Lock()
 		defer u.out.mu.Unlock()
@@ -244,8 +244,8 @@ func TestOneSlowHolderDoesNotHoldUpTheOthers(t *testing.T) {
 				kept++
 			}
 		}
-		if kept > UploadStripesInFlight {
-			t.Errorf("the fragments of %d stripes are kept, want %d", kept, UploadStripesInFlight)
+		if kept > uploadStripesInFlight {
+			t.Errorf("the fragments of %d stripes are kept, want %d", kept, uploadStripesInFlight)
 		}
 	})
 }
@@ -260,7 +260,7 @@ func TestSlowSourceCostsNoHolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, b := range aFew() {
-			time.Sleep(time.Duration(i%3) * 5 * UploadIdleAfter)
+			time.Sleep(time.Duration(i%3) * 5 * uploadIdleAfter)
 			if _, err := u.Add(b); err != nil {
 				t.Fatal(err)
 			}

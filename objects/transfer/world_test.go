@@ -14,7 +14,6 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/extent"
-	"github.com/atollnet/atoll/objects/store"
 )
 
 var errNotHeld = errs.New("", "", errs.NotFound, nil)
@@ -25,7 +24,7 @@ type memory struct {
 	free     uint64
 	shares   map[wire.ExtentID]map[int][]byte
 	manifest map[wire.ExtentID]*extent.Manifest
-	puts     []store.Incoming
+	puts     []Incoming
 	putErr   error
 }
 
@@ -33,7 +32,7 @@ func newMemory() *memory {
 	return &memory{free: math.MaxUint64, shares: make(map[wire.ExtentID]map[int][]byte), manifest: make(map[wire.ExtentID]*extent.Manifest)}
 }
 
-func (h *memory) Put(in store.Incoming) error {
+func (h *memory) Put(in Incoming) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.putErr != nil {
@@ -83,10 +82,10 @@ func (h *memory) Indexes(id wire.ExtentID) (held []int, err error) {
 	return held, nil
 }
 
-func (h *memory) Usage() store.Usage {
+func (h *memory) FreeBytes() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return store.Usage{FreeBytes: h.free}
+	return h.free
 }
 
 // has reports whether the holder has a share.
