@@ -58,12 +58,17 @@ const contextLeader wire.Context = "atoll/v1/leader"
 // share the work.
 func (r RingCert) Leader(view wire.View) int {
 	h := wire.Derive(contextLeader, r.Object[:], wire.Uint64(uint64(r.Epoch)))
-	n := uint64(len(r.Members))
 	var first uint64
 	for _, b := range h[:8] {
 		first = first<<8 | uint64(b)
 	}
-	return int((first%n + uint64(view)%n) % n)
+	return r.rotate(int(first%uint64(len(r.Members))), view)
+}
+
+// rotate returns the leader of a view, given that of view 0.
+func (r RingCert) rotate(first int, view wire.View) int {
+	n := uint64(len(r.Members))
+	return int((uint64(first) + uint64(view)%n) % n)
 }
 
 // checkMembers refuses lists in which one peer or one key would vote twice, and

@@ -197,7 +197,7 @@ func (r *Replica) refersTo(id wire.VersionID) bool {
 // prePrepare takes a leader's proposal: what it shows of the version before,
 // then the proposal itself, which is executed before it is voted for.
 func (r *Replica) prePrepare(from int, m *PrePrepare) {
-	if from != r.ring.Leader(m.View) || m.Proposal.check() != nil {
+	if from != r.leader(m.View) || m.Proposal.check() != nil {
 		return
 	}
 	r.learn(m.Parent, from)
@@ -268,5 +268,5 @@ func (r *Replica) takeHeld() {
 		return
 	}
 	r.held = nil
-	r.prePrepare(r.ring.Leader(m.View), m)
+	r.prePrepare(r.leader(m.View), m)
 }

@@ -65,6 +65,7 @@ type Saved struct {
 type Replica struct {
 	ring   RingCert
 	ringID wire.RingCertID
+	first  int // the leader of view 0
 	self   int
 	key    wire.Signer
 	verify Verifier
@@ -127,7 +128,7 @@ func New(c Config, s Saved) (*Replica, error) {
 	}
 	n := len(c.Ring.Members)
 	r := &Replica{
-		ring: c.Ring, ringID: c.Ring.ID(), self: c.Self, key: c.Key, verify: c.Verify, base: c.TimeoutMilli,
+		ring: c.Ring, ringID: c.Ring.ID(), first: c.Ring.Leader(0), self: c.Self, key: c.Key, verify: c.Verify, base: c.TimeoutMilli,
 		state: s.State, head: committed{root: s.Root},
 		known: make(map[wire.VersionID]*Proposal), stored: make(map[wire.VersionID]bool),
 		votes: newTally(n), later: newTally(n),
@@ -208,11 +209,13 @@ func (r *Replica) Version() wire.Version { return r.head.version }
 func (r *Replica) View() (view wire.View, active bool) { return r.state.View, !r.state.Changing }
 
 // Leader returns the index of the present leader.
-func (r *Replica) Leader() int { return r.ring.Leader(r.state.View) }
+func (r *Replica) Leader() int { return r.leader(r.state.View) }
 
 // Idle reports whether nothing waits: the replica can be dropped and made again
 // from what is saved.
 func (r *Replica) Idle() bool { return !r.waiting() && !r.run.active() }
+
+func (r *Replica) leader(v wire.View) int { return r.ring.rotate(r.first, v) }
 
 func (r *Replica) isLeader() bool { return r.Leader() == r.self }
 

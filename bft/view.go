@@ -72,8 +72,13 @@ func (r *Replica) enter(v wire.View) {
 // statement.
 func (r *Replica) viewChange() *ViewChange {
 	m := &ViewChange{Member: uint8(r.self), View: r.state.View, Commit: r.head.proof, Prepared: r.state.Prepared}
-	m.Signature = r.key.Sign(TagViewChange, m.statement(r.ringID))
+	SignViewChange(r.key, m, r.ringID)
 	return m
+}
+
+// SignViewChange signs a ViewChange as the member of a ring.
+func SignViewChange(member wire.Signer, m *ViewChange, ring wire.RingCertID) {
+	m.Signature = member.Sign(TagViewChange, m.statement(ring))
 }
 
 // changed is what the signature of a ViewChange is over. The ring's name ties
@@ -186,7 +191,7 @@ func (r *Replica) beginView() {
 // newView takes the leader's proof that a view has begun.
 func (r *Replica) newView(from int, m *NewView) {
 	later := m.View > r.state.View || m.View == r.state.View && r.state.Changing
-	if !later || from != r.ring.Leader(m.View) || len(m.Changes) < r.ring.Quorum() {
+	if !later || from != r.leader(m.View) || len(m.Changes) < r.ring.Quorum() {
 		return
 	}
 	var seen uint16

@@ -1,0 +1,97 @@
+package bfttest
+
+import (
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// lie sends what a member that lies says instead: most of the time what its
+// replica says, so that it stays in the game, else something else, each member
+// being told another thing.
+func (n *node) lie(to int, m bft.Message) {
+	w := n.world
+	if w.random.IntN(4) > 0 {
+		w.route(n, to, m)
+		return
+	}
+	key := newSigner(n.member)
+	switch m := m.(type) {
+	case *bft.PrePrepare:
+		w.route(n, to, n.equivocate(m, key))
+	case *bft.Vote:
+		w.route(n, to, n.otherVote(m, key))
+	case *bft.ViewChange:
+		w.route(n, to, n.otherChange(m, key))
+	case *bft.Suspect:
+		w.route(n, to, &bft.Suspect{View: m.View + wire.View(w.random.IntN(3))})
+	case *bft.Data:
+		w.route(n, to, &bft.Data{Proposal: n.disk.any(w, m.Proposal), Commit: m.Commit})
+	case *bft.Announce:
+		w.route(n, to, n.forge(m.Commit))
+	case *bft.Progress:
+		w.route(n, to, &bft.Progress{Version: m.Version + wire.Version(w.random.IntN(3)), View: m.View})
+	} // the rest is kept silent about
+}
+
+// equivocate proposes the same batch at another time, properly executed and
+// signed.
+func (n *node) equivocate(m *bft.PrePrepare, key signer) bft.Message {
+	other := *m
+	p := &other.Proposal
+	p.Decision.TimeUnixMilli += 1 + n.world.random.Int64N(3)
+	root := wire.NodeHash{'r', 'o', 'o', 't'}
+	if m.Parent != nil {
+		root = m.Parent.Decision.State
+	}
+	result := execute(bft.Execute{Root: root, Version: p.Decision.Version, TimeUnixMilli: p.Decision.TimeUnixMilli, Updates: p.Batch.Updates})
+	p.Decision.State = result.Root
+	other.Signature = bft.SignVote(key, bft.Prepare, bft.Ballot{View: m.View, Decision: p.Decision.ID()})
+	return &other
+}
+
+// otherVote votes for something else that is on the table, or in another view.
+func (n *node) otherVote(m *bft.Vote, key signer) bft.Message {
+	other := *m
+	if known := n.disk.saved.Proposals; len(known) > 0 && n.world.random.IntN(2) == 0 {
+		other.Ballot.Decision = known[n.world.random.IntN(len(known))].Decision.ID()
+	} else {
+		other.Ballot.View += wire.View(n.world.random.IntN(3))
+	}
+	if n.world.random.IntN(2) == 0 {
+		other.Kind = bft.Prepare + bft.Commit - m.Kind
+	}
+	other.Signature = bft.SignVote(key, other.Kind, other.Ballot)
+	return &other
+}
+
+// otherChange hides what was prepared, or says so for an older version.
+func (n *node) otherChange(m *bft.ViewChange, key signer) bft.Message {
+	other := *m
+	other.Prepared = nil
+	if log := n.disk.log; len(log) > 0 && n.world.random.IntN(2) == 0 {
+		other.Commit = log[n.world.random.IntN(len(log))].Commit
+	}
+	bft.SignViewChange(key, &other, n.world.ring.ID())
+	return &other
+}
+
+// forge shows a certificate of its own making: the right signers, and no
+// signatures but this member's.
+func (n *node) forge(c bft.Certificate) bft.Message {
+	c.Decision.Previous = c.Version()
+	c.Decision.Version++
+	c.Decision.TimeUnixMilli++
+	c.Signatures = append([]wire.Signature(nil), c.Signatures...)
+	for i := range c.Signatures {
+		c.Signatures[i] = bft.SignVote(newSigner(n.member), bft.Commit, c.Ballot())
+	}
+	return &bft.Announce{Commit: c}
+}
+
+// any returns one of the proposals on this disk, or the one given.
+func (d *disk) any(w *world, p bft.Proposal) bft.Proposal {
+	if len(d.log) == 0 || w.random.IntN(2) == 0 {
+		return p
+	}
+	return d.log[w.random.IntN(len(d.log))].Proposal
+}

@@ -1,0 +1,255 @@
+package bfttest
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// Fault is a deliberate mistake of the hosts of all honest members: the checks
+// of a run must find it. Mistakes in the core itself are made by changing its
+// source, see TestMutants.
+type Fault int
+
+// The faults.
+const (
+	Sound         Fault = iota
+	Amnesia             // a restarted member has forgotten what it signed
+	SaysFirst           // what is said is not durable yet
+	HidesPrepared       // a ViewChange leaves out what was prepared
+	Trusting            // signatures are not checked
+)
+
+// Options describe a run. Probabilities are from 0 to 1.
+type Options struct {
+	Seed    uint64
+	Members int // 3f+1
+	// Liars is how many members have a twin with the same key and an opinion of
+	// its own, and change some of what they send; at most f in a sound run.
+	Liars int
+	// Events is how many things happen under faults; after them the network is
+	// whole and everybody is up, and what was submitted must be ordered.
+	Events int
+	Fault  Fault
+
+	Drop, Duplicate float64 // of each message
+	Crash           float64 // of each step, at a random point of its effects
+	Divide          float64 // of each event: the network falls apart for a while
+	Isolate         float64 // of each commit: the member is cut off just then, for longer than a timer
+	DelayMilliMax   int64   // of each message
+}
+
+// Rough returns the options of a run with all kinds of trouble.
+func Rough(seed uint64, members, liars int) Options {
+	return Options{
+		Seed: seed, Members: members, Liars: liars, Events: 1000,
+		Drop: 0.05, Duplicate: 0.05, Crash: 0.004, Divide: 0.002, Isolate: 0.02, DelayMilliMax: 200,
+	}
+}
+
+// Report says what happened in a run.
+type Report struct {
+	Steps   int          // of replicas
+	Version wire.Version // the newest
+	View    wire.View    // the highest
+	Crashes int
+	Virtual int64 // milliseconds
+}
+
+// world is one run.
+type world struct {
+	Options
+	random *rand.Rand
+	ring   bft.RingCert
+	now    int64 // virtual milliseconds
+	events queue
+	order  uint64 // of events
+	calm   bool   // no more faults
+
+	nodes   []*node // the members, then the twins of the first Liars
+	divided []int   // the part of the network that each node is in
+	watch   *watch
+	report  Report
+	updates int // submitted
+}
+
+// start is when runs begin: any time but zero will do.
+const start = 1_000_000
+
+// Run runs a simulation. The error says which rule was broken, or that what was
+// submitted has not been ordered long after all faults ended.
+func Run(o Options) (Report, error) {
+	w := newWorld(o)
+	for n := 0; n < o.Events && w.watch.err == nil; n++ {
+		w.trouble()
+		w.next()
+	}
+	w.settle()
+	w.report.Virtual = w.now - start
+	if w.watch.err != nil {
+		return w.report, fmt.Errorf("seed %d: %w", o.Seed, w.watch.err)
+	}
+	return w.report, nil
+}
+
+func newWorld(o Options) *world {
+	w := &world{
+		Options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), ring: newRing(o.Members, o.Seed), now: start,
+		watch: newWatch(o.Members, o.Liars),
+	}
+	for i := range o.Members + o.Liars {
+		n := &node{world: w, id: i, member: i % o.Members, lies: i%o.Members < o.Liars}
+		n.disk.saved.Root = wire.NodeHash{'r', 'o', 'o', 't'}
+		w.nodes = append(w.nodes, n)
+		n.boot()
+	}
+	w.divided = make([]int, len(w.nodes))
+	w.submitLater()
+	return w
+}
+
+// after lets something happen in the future.
+func (w *world) after(milli int64, what func()) {
+	w.order++
+	heap.Push(&w.events, event{w.now + milli, w.order, what})
+}
+
+// next lets the next thing happen; false if there is none.
+func (w *world) next() bool {
+	if len(w.events) == 0 {
+		return false
+	}
+	e := heap.Pop(&w.events).(event)
+	w.now = e.at
+	e.what()
+	return true
+}
+
+func (w *world) chance(p float64) bool { return !w.calm && p > 0 && w.random.Float64() < p }
+
+// submitLater hands an update to some honest member now and then.
+func (w *world) submitLater() {
+	w.after(w.random.Int64N(100), func() {
+		if !w.calm {
+			w.submit(w.Liars + w.random.IntN(w.Members-w.Liars))
+			w.submitLater()
+		}
+	})
+}
+
+// submit hands a new update to a member.
+func (w *world) submit(member int) {
+	u := fmt.Appendf(nil, "update %d", w.updates)
+	w.updates++
+	if n := w.nodes[member]; n.replica != nil {
+		w.watch.submitted(u)
+		n.submitted = append(n.submitted, u)
+		n.step(bft.Submit{Update: u})
+	}
+}
+
+// trouble divides the network now and then, and mends it.
+func (w *world) trouble() {
+	if !w.chance(w.Divide) {
+		return
+	}
+	for i := range w.divided {
+		w.divided[i] = w.random.IntN(2)
+	}
+	w.after(w.random.Int64N(10_000), func() { clear(w.divided) })
+}
+
+// isolate cuts a node off, just as it has come to know more than the others.
+func (w *world) isolate(n *node) {
+	if w.chance(w.Isolate) {
+		w.divided[n.id] = 2
+		w.after(20_000, func() { w.divided[n.id] = 0 })
+	}
+}
+
+// settle ends all faults and runs on until every honest member has ordered all
+// that it was given.
+func (w *world) settle() {
+	const patience = 3600 * 1000 // virtual milliseconds; timers go up to a minute
+	w.calm = true
+	clear(w.divided)
+	for _, n := range w.nodes {
+		if n.replica == nil {
+			n.boot()
+		}
+	}
+	for i := w.Liars; i < w.Members; i++ {
+		w.submit(i)
+	}
+	limit := w.now + patience
+	for w.watch.err == nil && !w.finished() {
+		if w.now > limit || !w.next() {
+			w.watch.fail("stuck: %s", w.describe())
+		}
+	}
+}
+
+// finished reports whether every honest member has ordered what its users gave
+// it. One that has nothing left to wait for may be a version behind.
+func (w *world) finished() bool {
+	for _, n := range w.nodes[w.Liars:w.Members] {
+		if len(n.submitted) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) describe() (s string) {
+	for _, n := range w.nodes {
+		view, active := n.replica.View()
+		s += fmt.Sprintf("member %d: version %d, view %d (active %v), %d waiting; ", n.member, n.replica.Version(), view, active, len(n.submitted))
+	}
+	return s
+}
+
+// route sends a message on its way to the nodes of a member.
+func (w *world) route(from *node, to int, m bft.Message) {
+	for _, n := range w.nodes {
+		if n.member != to || n.member == from.member || w.chance(w.Drop) {
+			continue
+		}
+		w.carry(from, n, m)
+		if w.chance(w.Duplicate) {
+			w.carry(from, n, m)
+		}
+	}
+}
+
+func (w *world) carry(from, to *node, m bft.Message) {
+	w.after(1+w.random.Int64N(max(w.DelayMilliMax, 1)), func() {
+		if w.divided[from.id] == w.divided[to.id] && to.replica != nil {
+			to.step(bft.Receive{From: from.member, Message: m})
+		}
+	})
+}
+
+// event is something that will happen.
+type event struct {
+	at    int64
+	order uint64
+	what  func()
+}
+
+// queue is a heap of events.
+type queue []event
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].order < q[j].order
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
