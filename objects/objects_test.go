@@ -296,6 +296,42 @@ func TestTreeTravelsInFewVersionsAndComesBackElsewhere(t *testing.T) {
 	}
 }
 
+func TestAnExtentGoesWithTheFirstUpdateThatRefersToIt(t *testing.T) {
+	w := newWorld(t, 10)
+	g := w.gateway(0)
+	writer := g.newWriter(t.Context(), w.object)
+	var blocks []*block
+	for i := range 3 {
+		sealed := random(byte(i), 5000+wire.SealOverhead)
+		b, err := writer.add(sealed, update.BlockRef{Length: 5000, Sealed: []byte("key")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, b)
+		if err := writer.roll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Changes that fill an update each stand between the extents and what
+	// refers to them.
+	for i := range 2 {
+		writer.then(func(wire.Version) update.Clause {
+			var c update.Clause
+			for j := range 400 {
+				key := update.DirEntryKey(wire.NodeID{5}, fmt.Appendf(nil, "%200d", i*1000+j))
+				c.Actions = append(c.Actions, update.Set(key, update.DirEntry{Kind: update.KindDir}.Encode()))
+			}
+			return c
+		})
+	}
+	writer.then(func(wire.Version) update.Clause {
+		return update.Clause{Actions: []update.Action{update.Append(wire.NodeID{6}, refsOf(blocks))}}
+	})
+	if r, err := writer.finish(nil); err != nil || r.Version < 2 {
+		t.Errorf("version %d, %v; want several", r.Version, err)
+	}
+}
+
 func TestRemoveAndMkdir(t *testing.T) {
 	w := newWorld(t, 10)
 	g := w.gateway(0)

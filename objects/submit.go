@@ -27,12 +27,7 @@ func (b *batch) empty() bool {
 	return len(b.clause.Actions) == 0 && len(b.clause.Predicates) == 0 && len(b.extents) == 0
 }
 
-func (b *batch) addExtent(x update.NewExtent) {
-	b.extents = append(b.extents, x)
-	b.bytes += len(wire.Marshal(x))
-}
-
-func (b *batch) addChange(c update.Clause, bytes int) {
+func (b *batch) add(c update.Clause, bytes int) {
 	b.clause.Predicates = append(b.clause.Predicates, c.Predicates...)
 	b.clause.Actions = append(b.clause.Actions, c.Actions...)
 	b.bytes += bytes

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,7 +50,10 @@ type writer struct {
 	parts  *errgroup.Group
 	open   *group
 	groups chan *group
-	report Report // the committer's until finish
+	// The committer's until finish. An extent goes with the first update that
+	// refers to it: the ring keeps none that nothing refers to.
+	unsent map[wire.ExtentID]update.NewExtent
+	report Report
 }
 
 // Report says what a change of a volume came to.
@@ -66,6 +70,7 @@ func (g *Gateway) newWriter(ctx context.Context, object wire.ObjectID) *writer {
 	w := &writer{
 		g: g, object: object, ctx: ctx, parts: parts,
 		groups: make(chan *group, extentsClosing),
+		unsent: make(map[wire.ExtentID]update.NewExtent),
 		report: Report{Holders: make(map[wire.PeerID]bool)},
 	}
 	w.open = w.newGroup()
@@ -164,45 +169,63 @@ func (w *writer) commitGroup(g *group, b *batch) error {
 			return err
 		}
 	}
-	if err := w.place(g, b); err != nil {
-		return err
-	}
+	w.place(g)
 	for _, c := range g.changes {
-		clause := c(w.report.Version)
-		bytes := len(wire.Marshal(clause))
-		if b.bytes+bytes > batchBytesMax {
-			if err := w.flush(b); err != nil {
-				return err
-			}
+		if err := w.ask(b, c(w.report.Version)); err != nil {
+			return err
 		}
-		b.addChange(clause, bytes)
 	}
 	return nil
 }
 
-// place tells the blocks of a group where they lie, and the batch of their
-// extent.
-func (w *writer) place(g *group, b *batch) error {
+// place tells the blocks of a group where they lie.
+func (w *writer) place(g *group) {
 	if len(g.blocks) == 0 {
-		return nil
+		return
 	}
 	id := g.result.Manifest.ID()
 	for _, block := range g.blocks {
 		block.ref.Extent = id
 	}
-	x := newExtent(g.result)
-	if b.bytes+len(wire.Marshal(x)) > batchBytesMax {
-		if err := w.flush(b); err != nil {
-			return err
-		}
-	}
-	b.addExtent(x)
+	w.unsent[id] = newExtent(g.result)
 	for _, r := range g.result.Receipts {
 		w.report.Holders[r.Holder] = true
 		w.report.SentBytes += int64(r.Bytes)
 	}
 	w.report.Missing += len(g.result.Missing)
+}
+
+// ask adds a change and the extents that it needs to the batch, after having
+// the batch ordered if all would not fit in one update.
+func (w *writer) ask(b *batch, c update.Clause) error {
+	needed, bytes := w.needed(c), len(wire.Marshal(c))
+	for _, id := range needed {
+		bytes += len(wire.Marshal(w.unsent[id]))
+	}
+	if b.bytes+bytes > batchBytesMax {
+		if err := w.flush(b); err != nil {
+			return err
+		}
+	}
+	for _, id := range needed {
+		b.extents = append(b.extents, w.unsent[id])
+		delete(w.unsent, id)
+	}
+	b.add(c, bytes)
 	return nil
+}
+
+// needed returns the extents that a change refers to and that no update has
+// brought yet, each once.
+func (w *writer) needed(c update.Clause) (ids []wire.ExtentID) {
+	for _, a := range c.Actions {
+		for _, ref := range a.Blocks {
+			if _, unsent := w.unsent[ref.Extent]; unsent && !slices.Contains(ids, ref.Extent) {
+				ids = append(ids, ref.Extent)
+			}
+		}
+	}
+	return ids
 }
 
 func newExtent(s transfer.Stored) update.NewExtent {
