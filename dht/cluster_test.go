@@ -37,6 +37,10 @@ func (testRule) Newer(_ wire.ObjectID, a, b []byte) bool {
 func object(n byte) wire.ObjectID { return wire.ObjectID(wire.Derive("atoll/v1/test", []byte{n})) }
 func extent(n byte) wire.ExtentID { return wire.ExtentID(wire.Derive("atoll/v1/test", []byte{n, 1})) }
 
+// busyMachine is longer than any pause of a loaded machine, and shorter than a
+// test may take.
+const busyMachine = 20 * time.Second
+
 // member is one peer of a test network.
 type member struct {
 	*DHT
@@ -53,12 +57,19 @@ func hostConfig(n int) p2p.Config {
 
 func startMember(t testing.TB, n int, store kv.Store) *member {
 	t.Helper()
+	return startPatient(t, n, store, busyMachine)
+}
+
+func startPatient(t testing.TB, n int, store kv.Store, patience time.Duration) *member {
+	t.Helper()
 	h, err := p2p.New(hostConfig(n))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	d, err := New(context.Background(), Config{Host: h, Store: store, Heads: testRule{}, LoopbackOK: true})
+	d, err := New(context.Background(), Config{
+		Host: h, Store: store, Heads: testRule{}, LoopbackOK: true, patience: patience, rpcLimit: busyMachine,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,10 @@ type Config struct {
 	// Bootstrap returns peers to turn to when none is known; may be nil.
 	Bootstrap func() []peer.AddrInfo
 	Log       *slog.Logger // nil: silent
+
+	// Tests, which must not take a busy machine for dead peers, set these in
+	// place of lateAfter and rpcTimeout.
+	patience, rpcLimit time.Duration
 }
 
 // DHT is this peer's part of the network's table. All of its methods are safe
@@ -84,6 +88,7 @@ type DHT struct {
 	messenger *messenger
 	table     *table
 	held      *records.ValueStore // the records held for others, as the library keeps them
+	patience  time.Duration       // lateAfter
 	suspects  suspects
 	meets     chan peer.ID
 	news      chan wire.ExtentID
@@ -108,6 +113,10 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 		meets:     make(chan peer.ID, meetsMax),
 		news:      make(chan wire.ExtentID, newsMax),
 		repairs:   make(chan struct{}, repairsMax),
+	}
+	d.patience = lateAfter
+	if c.patience != 0 {
+		d.patience, d.messenger.limit = c.patience, c.rpcLimit
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)

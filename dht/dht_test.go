@@ -19,7 +19,7 @@ func TestHeadAndProvidersSurviveAThirdOfThePeers(t *testing.T) {
 	members := startMembers(t, 18)
 	head := makeHead(object(1), 1)
 	var confirmed int
-	within(t, "PutHead", 2*time.Second, func() {
+	within(t, "PutHead", busyMachine/2, func() {
 		var err error
 		if confirmed, err = members[3].PutHead(t.Context(), object(1), head); err != nil {
 			t.Fatal(err)
@@ -37,18 +37,18 @@ func TestHeadAndProvidersSurviveAThirdOfThePeers(t *testing.T) {
 		members[3*i].stop()
 	}
 	reader := members[17]
-	within(t, "Head", 2*time.Second, func() {
+	within(t, "Head", busyMachine/2, func() {
 		if got, err := reader.Head(t.Context(), object(1)); err != nil || !bytes.Equal(got, head) {
 			t.Errorf("Head = %d bytes, %v", len(got), err)
 		}
 	})
-	within(t, "Providers", 2*time.Second, func() {
+	within(t, "Providers", busyMachine/2, func() {
 		got, err := reader.Providers(t.Context(), extent(1), 10)
 		if err != nil || !slices.Contains(got, members[2].host.Self()) || !slices.Contains(got, members[4].host.Self()) {
 			t.Errorf("Providers = %v, %v", got, err)
 		}
 	})
-	within(t, "PutHead", 2*time.Second, func() {
+	within(t, "PutHead", busyMachine/2, func() {
 		if n, err := reader.PutHead(t.Context(), object(1), makeHead(object(1), 2)); err != nil || n < 10 {
 			t.Errorf("PutHead with 11 other peers alive: %d confirmed, %v", n, err)
 		}
@@ -148,7 +148,7 @@ func TestAdvertiserBringsSweepsAndNews(t *testing.T) {
 	holder := members[1]
 	holder.Advertise(func(wire.ExtentID, int) ([]wire.ExtentID, error) { return nil, nil })
 	holder.Announce(extent(5))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), busyMachine)
 	defer cancel()
 	for {
 		got, err := members[3].Providers(ctx, extent(5), 1)

@@ -40,6 +40,7 @@ var errMessage = errors.New("malformed message")
 type messenger struct {
 	host  *p2p.Host
 	proto string
+	limit time.Duration // of one question; rpcTimeout
 
 	mu   sync.Mutex
 	idle map[peer.ID][]*link // of connected peers only, so bounded as connections are
@@ -53,7 +54,7 @@ type link struct {
 }
 
 func newMessenger(h *p2p.Host, proto string) *messenger {
-	return &messenger{host: h, proto: proto, idle: map[peer.ID][]*link{}}
+	return &messenger{host: h, proto: proto, limit: rpcTimeout, idle: map[peer.ID][]*link{}}
 }
 
 // SendRequest asks p and returns its answer. A question that an idle stream
@@ -88,7 +89,7 @@ func (m *messenger) OnDisconnect(_ context.Context, p peer.ID) {
 }
 
 func (m *messenger) exchange(ctx context.Context, p peer.ID, talk func(*link) error) error {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.limit)
 	defer cancel()
 	start := time.Now()
 	for {

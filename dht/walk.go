@@ -203,7 +203,7 @@ func (w *walk) askOne(ctx context.Context, c *candidate, now time.Time) {
 		c.stage = failed
 		return
 	}
-	patience := lateAfter
+	patience := w.dht.patience
 	if !w.dht.connected(c.peer) {
 		patience *= 2
 	}

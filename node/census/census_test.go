@@ -51,12 +51,12 @@ func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(15 * time.Second)
+	limit := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("not within 15 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func TestHostileExchangesHarmNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.SetDeadline(time.Now().Add(5 * time.Second))
+		s.SetDeadline(time.Now().Add(20 * time.Second))
 		s.Write(sent)
 		s.CloseWrite()
 		if _, err := io.ReadAll(s); err == nil {
