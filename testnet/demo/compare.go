@@ -13,11 +13,9 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 )
 
-// sameTree compares what is in two trees: names, kinds, modes, times, targets of
-// symbolic links and content. It returns how many entries it compared, and an
-// error of kind Damaged that names the first difference. The roots' own modes
-// and times are left out: they belong to the entry in the directory above,
-// which the reference of a tree does not open.
+// sameTree compares two trees: names, kinds, modes, times, targets of symbolic
+// links and content. It returns how many entries it compared, the roots among
+// them, and an error of kind Damaged that names the first difference.
 func sameTree(want, got string) (int, error) {
 	wanted, err := list(want)
 	if err != nil {
@@ -47,7 +45,7 @@ func sameTree(want, got string) (int, error) {
 func list(root string) (map[string]fs.FileInfo, error) {
 	entries := make(map[string]fs.FileInfo)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == root {
+		if err != nil {
 			return err
 		}
 		below, err := filepath.Rel(root, path)

@@ -34,7 +34,7 @@ func makeTree(t *testing.T) string {
 }
 
 func TestSameTree(t *testing.T) {
-	if n, err := sameTree(makeTree(t), makeTree(t)); n != 3 || err != nil {
+	if n, err := sameTree(makeTree(t), makeTree(t)); n != 4 || err != nil {
 		t.Fatalf("two equal trees: %d, %v", n, err)
 	}
 	for _, c := range []struct {
