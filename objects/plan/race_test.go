@@ -1,5 +1,0 @@
-//go:build race
-
-package plan
-
-func init() { slowdown = 20 }
