@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("the table lacks %q", s.name)
 		}
 	}
-	if !strings.Contains(out.String(), "3 entries identical") || strings.Contains(out.String(), "FAILED") {
+	if !strings.Contains(out.String(), "4 entries identical") || strings.Contains(out.String(), "FAILED") {
 		t.Errorf("the table reads\n%s", out)
 	}
 	if found := left(t); len(found) != 0 {
