@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/atollnet/atoll/bft"
-	"github.com/atollnet/atoll/bft/solo"
+	"github.com/atollnet/atoll/bft/runner"
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/archive"
@@ -21,23 +21,23 @@ type executor struct {
 }
 
 // Genesis computes version 0.
-func (e executor) Genesis(_ context.Context, g bft.Genesis) (solo.Execution, error) {
+func (e executor) Genesis(_ context.Context, g bft.Genesis) (runner.Execution, error) {
 	policy, err := update.ParsePolicy(g.Body.Policy)
 	if err != nil {
-		return solo.Execution{}, err
+		return runner.Execution{}, err
 	}
 	object := g.Body.ObjectID()
 	root, nodes := update.Genesis(g.Body.Owner, policy, g.Body.Ring().ID())
-	return solo.Execution{Root: root, Keep: e.keep(object, 0, nodes)}, nil
+	return runner.Execution{Root: root, Finish: e.keep(object, 0, nodes)}, nil
 }
 
 // Execute applies a batch of updates.
-func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent solo.State, env solo.Env, updates [][]byte) (solo.Execution, error) {
+func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runner.State, env runner.Env, updates [][]byte) (runner.Execution, error) {
 	signed := make([]*update.Signed, len(updates))
 	for i, b := range updates {
 		s, err := update.Parse(b)
 		if err != nil && !errors.Is(err, update.ErrUpdate) {
-			return solo.Execution{}, err
+			return runner.Execution{}, err
 		}
 		signed[i] = s // nil for bytes that are no update: Apply refuses them
 	}
@@ -45,9 +45,9 @@ func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent solo
 		Object: object, Version: env.Version, TimeUnixMilli: env.TimeUnixMilli,
 	}, signed)
 	if err != nil {
-		return solo.Execution{}, err
+		return runner.Execution{}, err
 	}
-	x := solo.Execution{Root: result.Root, Keep: e.keep(object, env.Version, result.Nodes)}
+	x := runner.Execution{Root: result.Root, Finish: e.keep(object, env.Version, result.Nodes)}
 	for _, o := range result.Outcomes {
 		x.Outcomes = append(x.Outcomes, o.Encode())
 	}

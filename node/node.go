@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/atollnet/atoll/bft/solo"
+	"github.com/atollnet/atoll/bft/runner"
 	"github.com/atollnet/atoll/dht"
 	"github.com/atollnet/atoll/internal/api/server"
 	"github.com/atollnet/atoll/internal/errs"
@@ -48,7 +48,7 @@ type Node struct {
 	census *census.Census
 
 	// What it does for its user.
-	rings    *solo.Host
+	rings    *runner.Host
 	ring     *ring
 	gateway  *objects.Gateway
 	fetcher  *transfer.Fetcher
@@ -115,7 +115,10 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 
 func (n *Node) openGateway(context.Context) error {
 	nodes := store.NewNodes(n.store)
-	n.rings = solo.New(n.store, executor{nodes}, time.Now)
+	var err error
+	if n.rings, err = runner.New(runner.Config{Self: n.host.Self(), Store: n.store, Executor: executor{nodes}, Log: n.log}); err != nil {
+		return err
+	}
 	streams := network{n.host}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
 	n.ring = &ring{rings: n.rings, dht: n.dht, alone: n.alone}
@@ -159,6 +162,7 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Serve(ctx, n.listener, backend{n}) })
 	tasks.Go(func() error { return n.census.Run(ctx) })
+	tasks.Go(func() error { return n.rings.Run(ctx) })
 	tasks.Go(func() error { return n.keepUptime(ctx) })
 	tasks.Go(func() error { return n.keepArchived(ctx) })
 	err := tasks.Wait()

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/atollnet/atoll/bft"
-	"github.com/atollnet/atoll/bft/solo"
+	"github.com/atollnet/atoll/bft/runner"
 	"github.com/atollnet/atoll/dht"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
@@ -22,7 +22,7 @@ const headLookupMax = 20 * time.Second
 // ring is the gateway's way to the rings on this peer and to the heads that
 // others published.
 type ring struct {
-	rings    *solo.Host
+	rings    *runner.Host
 	dht      *dht.DHT
 	archiver *archive.Archiver
 	alone    func() bool // no other peer is known
@@ -31,7 +31,7 @@ type ring struct {
 // Submit has an update ordered.
 func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) (objects.Ordered, error) {
 	reply, err := r.rings.Submit(ctx, object, signed)
-	if errors.Is(err, solo.ErrUnknownObject) {
+	if errors.Is(err, runner.ErrUnknownObject) {
 		return objects.Ordered{}, errs.Hint(
 			errs.New("order update", object.String(), errs.NoQuorum, errors.New("no member of its ring can be reached from this peer")),
 			"this release writes only on the peer that made the volume")
