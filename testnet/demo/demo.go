@@ -131,9 +131,9 @@ func (r *run) all(ctx context.Context, steps []step) (report, error) {
 	var rep report
 	for _, s := range steps {
 		r.Line.Show(s.name)
-		began := time.Now()
+		began, cpu := time.Now(), r.cpu()
 		done, err := s.do(ctx, r)
-		rep.add(s.name, time.Since(began), done, err)
+		rep.add(s.name, time.Since(began), done, r.cpu()-cpu, err)
 		if err != nil {
 			return rep, errs.Wrap(s.name, "", err)
 		}

@@ -24,6 +24,7 @@ type step struct {
 type done struct {
 	bytes  int64 // moved or compared; 0: does not apply
 	peers  int   // taking part; 0: does not apply
+	memory int64 // bytes resident; 0: does not apply
 	result string
 }
 
@@ -53,7 +54,10 @@ func start(ctx context.Context, r *run) (_ done, err error) {
 		Dir: r.path("net"), Peers: r.Peers, Peerd: r.Programs.Peerd,
 		Tied: true, WaitMax: startMax, Progress: r.Line.Show,
 	})
-	return done{peers: r.Peers}, err
+	if err != nil {
+		return done{}, err
+	}
+	return done{peers: r.Peers, memory: r.meanMemory()}, nil
 }
 
 // write makes the large file, as a stream, and measures the tree.
@@ -96,7 +100,7 @@ func (r *run) put(ctx context.Context, it *item, flags ...string) (done, error) 
 		return done{}, err
 	}
 	it.reference = stored.Reference
-	return done{bytes: it.bytes, peers: stored.Holders, result: stored.State}, nil
+	return done{bytes: it.bytes, peers: stored.Holders, memory: r.peakMemory(r.plan.putter), result: stored.State}, nil
 }
 
 func kill(_ context.Context, r *run) (done, error) {
@@ -108,7 +112,7 @@ func (r *run) get(ctx context.Context, it item, flags ...string) (done, error) {
 		return done{}, err
 	}
 	err := r.user(r.plan.getter).get(ctx, it.reference, it.fetched, flags...)
-	return done{bytes: it.bytes, peers: r.Peers - len(r.plan.dead)}, err
+	return done{bytes: it.bytes, peers: r.Peers - len(r.plan.dead), memory: r.peakMemory(r.plan.getter)}, err
 }
 
 func compareTree(_ context.Context, r *run) (done, error) {

@@ -1,0 +1,68 @@
+package testnet
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// Usage is what a peer's process has taken of the machine so far.
+type Usage struct {
+	ResidentBytes int64 // now
+	PeakBytes     int64 // the most at any time
+	CPUSeconds    float64
+}
+
+// clockTicks is the unit of times in /proc, fixed at 100 a second on Linux.
+const clockTicks = 100
+
+// Usage returns what peer i has taken; zero if it is not running.
+func (n *Network) Usage(i int) (Usage, error) {
+	peers, err := n.Peers()
+	if err != nil || i >= len(peers) || peers[i].PID == 0 {
+		return Usage{}, err
+	}
+	return usageOf(peers[i].PID)
+}
+
+func usageOf(pid int) (u Usage, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return u, err
+	}
+	for line := range bytes.Lines(status) {
+		fields := bytes.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		n, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+		switch string(fields[0]) {
+		case "VmRSS:":
+			u.ResidentBytes = n << 10
+		case "VmHWM:":
+			u.PeakBytes = n << 10
+		}
+	}
+	u.CPUSeconds, err = cpuOf(pid)
+	return u, err
+}
+
+// cpuOf returns user and system time: the 14th and 15th field, counted after
+// the name, which may hold spaces.
+func cpuOf(pid int) (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+	}
+	user, errUser := strconv.ParseInt(string(fields[11]), 10, 64)
+	system, errSystem := strconv.ParseInt(string(fields[12]), 10, 64)
+	if errUser != nil || errSystem != nil {
+		return 0, fmt.Errorf("/proc/%d/stat: times that are no numbers", pid)
+	}
+	return float64(user+system) / clockTicks, nil
+}

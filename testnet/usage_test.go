@@ -1,0 +1,16 @@
+package testnet
+
+import (
+	"os"
+	"testing"
+)
+
+func TestUsageOfThisProcess(t *testing.T) {
+	u, err := usageOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.ResidentBytes < 1<<20 || u.PeakBytes < u.ResidentBytes/2 || u.CPUSeconds < 0 || u.CPUSeconds > 3600 {
+		t.Errorf("usage %+v", u)
+	}
+}
