@@ -96,11 +96,13 @@ func (g *Gateway) startUpload(ctx context.Context, object wire.ObjectID, bytes i
 	if _, err := g.Random.Read(seed[:]); err != nil {
 		return nil, errs.Wrap("choose holders", "", err)
 	}
-	shareBytes := wire.ExtentStripesMax * wire.SealedBytesMax / (2 * k)
-	holders := plan.Place(n, k, shareBytes, candidates, seed)
+	h, err := chooseHolders(k, n, bytes, candidates, seed)
+	if err != nil {
+		return nil, err
+	}
 	return transfer.NewUpload(ctx, g.Network, transfer.UploadConfig{
-		Object: object, Author: g.Author, K: k, N: n, Holders: holders,
-		Enough: plan.Enough(k, n, distinct(holders)), Spare: spares(candidates, holders),
+		Object: object, Author: g.Author, K: k, N: n, Holders: h.shares,
+		Enough: h.enough(), Spare: h.spare, Failed: h.hasFailed,
 		LeaseSeconds: g.LeaseSeconds, Linger: g.Linger,
 	})
 }
@@ -132,34 +134,6 @@ func without(all []plan.Candidate, self wire.PeerID) []plan.Candidate {
 		}
 	}
 	return others
-}
-
-func distinct(holders []wire.PeerID) int {
-	seen := make(map[wire.PeerID]bool, len(holders))
-	for _, h := range holders {
-		if !h.IsZero() {
-			seen[h] = true
-		}
-	}
-	return len(seen)
-}
-
-// spares returns a function that names replacements for holders that fail,
-// each candidate once: first those that hold nothing of the extent.
-func spares(candidates []plan.Candidate, holders []wire.PeerID) func() (wire.PeerID, bool) {
-	used := make(map[wire.PeerID]bool, len(holders))
-	for _, h := range holders {
-		used[h] = true
-	}
-	return func() (wire.PeerID, bool) {
-		for _, c := range candidates {
-			if !used[c.Peer] {
-				used[c.Peer] = true
-				return c.Peer, true
-			}
-		}
-		return wire.PeerID{}, false
-	}
 }
 
 // Upload stores blocks as one extent; it serves the archive.

@@ -36,6 +36,8 @@ type world struct {
 	holders []*holder
 	random  io.Reader
 
+	listsDead bool // Candidates names dead peers too, as long as that is not known
+
 	mu     sync.Mutex // one update at a time
 	root   wire.NodeHash
 	newest wire.Version
@@ -90,7 +92,7 @@ func (w *world) gateway(i int) *Gateway {
 // Candidates implements Peers.
 func (w *world) Candidates() (all []plan.Candidate) {
 	for _, h := range w.holders {
-		if !h.isDead() {
+		if w.listsDead || !h.isDead() {
 			all = append(all, plan.Candidate{Peer: h.id, Group: h.id.String(), FreeBytes: 1 << 40})
 		}
 	}
