@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/atollnet/atoll/internal/errs"
@@ -105,8 +106,8 @@ func (s *Snapshot) fetch(ctx context.Context, r *run) {
 	defer close(r.data)
 	first := r.blocks[0]
 	if first.ref.IsInline() {
-		plain, err := first.secrets.OpenInline(first.ref.Sealed)
-		r.data <- fetched{plain, errs.Wrap("open inline block", "", err)}
+		plain, err := openInline(first)
+		r.data <- fetched{plain, err}
 		return
 	}
 	source, err := s.source(ctx, first.ref.Extent)
@@ -125,16 +126,29 @@ func (s *Snapshot) fetch(ctx context.Context, r *run) {
 	}
 }
 
-func open(w wanted, sealed []byte) ([]byte, error) {
+func open(w wanted, sealed []byte) (plain []byte, err error) {
 	key, err := w.secrets.OpenBlockKey(w.ref.Sealed)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		plain, err = envelope.OpenBlock(nil, sealed, key)
 	}
-	plain, err := envelope.OpenBlock(nil, sealed, key)
+	return w.checked(plain, err)
+}
+
+func openInline(w wanted) ([]byte, error) {
+	plain, err := w.secrets.OpenInline(w.ref.Sealed)
+	return w.checked(plain, err)
+}
+
+// checked refuses what does not open or is not as long as its reference says:
+// what was stored and proved is no block of this file.
+func (w wanted) checked(plain []byte, err error) ([]byte, error) {
 	if err == nil && len(plain) != int(w.ref.Length) {
-		err = envelope.ErrSealed
+		err = fmt.Errorf("%d bytes, %d were announced", len(plain), w.ref.Length)
 	}
-	return plain, err
+	if err != nil {
+		return nil, errs.New("open block", "", errs.Damaged, err)
+	}
+	return plain, nil
 }
 
 // source tells who took the shares of an extent of this volume. An extent that

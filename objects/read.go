@@ -54,17 +54,13 @@ func (s *Snapshot) writeBlocks(ctx context.Context, file *Entry, offset, length 
 }
 
 // refs yields the blocks of a file that hold bytes of [from, to), and tells at
-// which offset each begins.
+// which offset each begins. They lie side by side and cover the range: a state
+// in which they do not is damaged.
 func (s *Snapshot) refs(ctx context.Context, file *Entry, from, to int64, starts func(at int64)) iter.Seq2[wanted, error] {
 	return func(yield func(wanted, error) bool) {
-		// A block has at most BlockBytesMax bytes, so the one that holds byte
-		// from begins at most that far before it.
-		lo := update.BlockKey(file.ID, uint64(max(from-wire.BlockBytesMax+1, 0)))
-		_, hi := update.BlockRange(file.ID)
-		if to < math.MaxInt64 {
-			hi = update.BlockKey(file.ID, uint64(to))
-		}
+		lo, hi := blockKeys(file.ID, from, to)
 		secrets := file.Key.Secrets()
+		next := int64(-1) // where the next block must begin; the first may begin before from
 		for e, err := range s.state.Scan(ctx, lo, hi) {
 			if err != nil {
 				yield(wanted{}, err)
@@ -75,15 +71,35 @@ func (s *Snapshot) refs(ctx context.Context, file *Entry, from, to int64, starts
 				yield(wanted{}, errs.New("read", display(file.Path), errs.Damaged, err))
 				return
 			}
-			if at+int64(ref.Length) <= from {
+			end := at + int64(ref.Length)
+			if next < 0 && end <= from {
 				continue
 			}
+			if next < 0 && at > from || next >= 0 && at != next || end > file.Size {
+				yield(wanted{}, errBlocks(file.Path))
+				return
+			}
+			next = end
 			starts(at)
 			if !yield(wanted{ref, &secrets}, nil) {
 				return
 			}
 		}
+		if max(next, from) < to {
+			yield(wanted{}, errBlocks(file.Path))
+		}
 	}
+}
+
+// blockKeys returns the range of keys of the blocks that can hold bytes of
+// [from, to). A block has at most BlockBytesMax bytes, so the one that holds
+// byte from begins at most that far before it.
+func blockKeys(file wire.NodeID, from, to int64) (lo, hi []byte) {
+	return update.BlockKey(file, uint64(max(from-wire.BlockBytesMax+1, 0))), update.BlockKey(file, uint64(to))
+}
+
+func errBlocks(path string) error {
+	return errs.Newf("read", display(path), errs.Damaged, "its blocks do not add up to its size")
 }
 
 func parseBlock(key, value []byte) (at int64, ref update.BlockRef, err error) {

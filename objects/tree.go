@@ -142,7 +142,7 @@ func (r *blockReader) fill() {
 	case err != nil:
 		r.err = errs.Wrap("read", display(r.path), err)
 	case !more || int64(len(block)) > r.left:
-		r.err = errs.Newf("read", display(r.path), errs.Damaged, "its blocks do not add up to its size")
+		r.err = errBlocks(r.path)
 	default:
 		r.block = block
 	}
