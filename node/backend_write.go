@@ -24,7 +24,7 @@ func (b backend) Init(ctx context.Context, r api.InitRequest) (api.Volume, error
 	if petname == "" {
 		petname = homePetname
 	}
-	v, err := b.volumes.make(ctx, b.Node, petname)
+	v, err := b.newVolume(ctx, petname)
 	if err != nil {
 		return api.Volume{}, err
 	}

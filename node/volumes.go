@@ -63,8 +63,9 @@ func (v *volumes) find(petname string) (envelope.Volume, error) {
 
 // make founds a volume under a petname: the ring first, then the keyring, so
 // that a crash in between leaves a ring that nobody uses rather than a petname
-// that leads nowhere.
-func (v *volumes) make(ctx context.Context, n *Node, petname string) (envelope.Volume, error) {
+// that leads nowhere. A volume whose keys are not on disk is not there: what
+// was put in it would be lost with this process.
+func (v *volumes) make(petname string, found func(owner wire.Key) (bft.Genesis, error)) (envelope.Volume, error) {
 	if err := envelope.CheckPetname(petname); err != nil {
 		return envelope.Volume{}, errs.New("make volume", petname, errs.Usage, err)
 	}
@@ -73,7 +74,7 @@ func (v *volumes) make(ctx context.Context, n *Node, petname string) (envelope.V
 	if have, err := v.ring.Volume(petname); err == nil {
 		return have, errs.New("make volume", petname+":", errs.Conflict, fmt.Errorf("there is a volume of that name already"))
 	}
-	genesis, err := n.found(ctx, v.ring.Author(), petname)
+	genesis, err := found(v.ring.Author())
 	if err != nil {
 		return envelope.Volume{}, err
 	}
@@ -86,10 +87,20 @@ func (v *volumes) make(ctx context.Context, n *Node, petname string) (envelope.V
 	if _, err := rand.Read(made.RootKey[:]); err != nil {
 		return made, err
 	}
-	if err := v.ring.Add(made); err != nil {
-		return made, err
+	before := *v.ring
+	err = v.ring.Add(made)
+	if err == nil {
+		err = v.file.Save(v.ring)
 	}
-	return made, v.file.Save(v.ring)
+	if err != nil {
+		*v.ring = before
+	}
+	return made, err
+}
+
+// newVolume makes a volume that this peer orders.
+func (n *Node) newVolume(ctx context.Context, petname string) (envelope.Volume, error) {
+	return n.volumes.make(petname, func(owner wire.Key) (bft.Genesis, error) { return n.found(ctx, owner, petname) })
 }
 
 // found makes a ring of one, on this peer, for a new object.
@@ -124,7 +135,7 @@ func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Tar
 	}
 	v, err := n.volumes.find(t.Petname)
 	if errs.KindOf(err) == errs.NotFound && create && t.Petname == homePetname {
-		v, err = n.volumes.make(ctx, n, homePetname)
+		v, err = n.newVolume(ctx, homePetname)
 		if errs.KindOf(err) == errs.Conflict { // another command was first
 			v, err = n.volumes.find(homePetname)
 		}
