@@ -25,7 +25,10 @@ type shelf struct {
 	fail    error
 	uploads int
 	bytes   int
+	thin    map[wire.ExtentID]bool
 }
+
+func (s *shelf) Thin(from transfer.Source) bool { return s.thin[from.Extent] }
 
 func (s *shelf) Upload(_ context.Context, _ wire.ObjectID, blocks [][]byte) (transfer.Source, error) {
 	if s.fail != nil {
@@ -186,6 +189,9 @@ func TestLyingArchivesAreRefused(t *testing.T) {
 		"shifted":         change(func(x *index) { x.Nodes[0].Offset = 1 }),
 		"too long":        change(func(x *index) { x.Nodes[0].Length++ }),
 		"another node":    change(func(x *index) { x.Nodes[0].Hash[0] ^= 1 }),
+		"twice":           change(func(x *index) { x.Nodes = append(x.Nodes, x.Nodes[0]) }),
+		"behind a gap":    change(func(x *index) { x.Nodes = append(x.Nodes, indexEntry{Hash: x.Nodes[0].Hash, Offset: 9000, Length: 1}) }),
+		"empty":           change(func(x *index) { x.Nodes = append(x.Nodes, indexEntry{Offset: 5000}) }),
 	} {
 		s := &shelf{extents: map[wire.ExtentID][][]byte{{1}: {good.packs[0], last}}}
 		r := NewReader(memory{}, s, NewHint(1, []transfer.Source{{Extent: wire.ExtentID{1}}}))
@@ -215,6 +221,89 @@ func TestHintLimits(t *testing.T) {
 	h.Holders = h.Holders[:10]
 	if _, err := ParseHint(h.Encode()); !errors.Is(err, ErrHint) {
 		t.Errorf("a holder beyond the table: %v", err)
+	}
+}
+
+func TestHintFitsItsRecordHoweverManyExtents(t *testing.T) {
+	var many []transfer.Source
+	for i := range HintExtentsMax {
+		s := transfer.Source{Extent: wire.ExtentID{byte(i), byte(i >> 8)}}
+		for share := range 64 {
+			s.Holders = append(s.Holders, transfer.Holding{Peer: wire.PeerID{byte(i*7 + share), byte(i >> 6)}, Share: share})
+		}
+		many = append(many, s)
+	}
+	h, err := ParseHint(NewHint(1, many).Encode())
+	if err != nil || len(h.Extents) != HintExtentsMax {
+		t.Fatalf("%d extents, %v", len(h.Extents), err)
+	}
+	if n := len(h.Source(0).Holders); n != 64 {
+		t.Errorf("%d holders of the newest extent", n)
+	}
+}
+
+func TestReaderBoundsTheIndexesItKeeps(t *testing.T) {
+	l := &layout{index: index{Format: indexFormat}}
+	for i := range indexNodesMax {
+		l.add(tree.Node{Hash: wire.NodeHash{1, byte(i), byte(i >> 8)}, Bytes: []byte{1}})
+	}
+	s := &shelf{extents: map[wire.ExtentID][][]byte{}}
+	var sources []transfer.Source
+	for i := range indexEntriesMax/indexNodesMax + 3 {
+		id := wire.ExtentID{byte(i), byte(i >> 8), 1}
+		s.extents[id] = l.stripes()
+		sources = append(sources, transfer.Source{Extent: id})
+	}
+	r := NewReader(memory{}, s, NewHint(1, sources))
+	if _, err := r.Node(t.Context(), wire.NodeHash{9}); !errors.Is(err, ErrIndex) || r.entries > indexEntriesMax {
+		t.Errorf("%d entries are kept, %v", r.entries, err)
+	}
+}
+
+func TestWhatWasArchivedOnFewPeersIsArchivedAgainOnMore(t *testing.T) {
+	store, nodes, shelf := kvtest.NewMemory(), memory{}, &shelf{extents: map[wire.ExtentID][][]byte{}, thin: map[wire.ExtentID]bool{}}
+	a := NewArchiver(store, nodes, shelf)
+	r := rand.New(rand.NewPCG(5, 6))
+	commit(t, store, nodes, r, 1, 900) // more than one extent
+	first, err := a.Archive(t.Context(), object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range first.Extents {
+		shelf.thin[x.ID] = true
+	}
+	uploads := shelf.uploads
+	commit(t, store, nodes, r, 2, 1)
+	hint, err := a.Archive(t.Context(), object)
+	if err != nil || shelf.uploads-uploads != len(first.Extents)+1 || hint.Version != 2 {
+		t.Fatalf("%d uploads for %d extents, version %d, %v", shelf.uploads-uploads, len(first.Extents), hint.Version, err)
+	}
+	reader := NewReader(memory{}, shelf, hint)
+	for h := range nodes {
+		if _, err := reader.Node(t.Context(), h); err != nil {
+			t.Fatalf("node %v: %v", h, err)
+		}
+	}
+	if again, err := a.Hint(object); err != nil || !bytes.Equal(again.Encode(), hint.Encode()) {
+		t.Errorf("the hint that is kept differs: %v", err)
+	}
+}
+
+func TestWaitingForATurnEndsWithItsContext(t *testing.T) {
+	store, nodes, shelf := kvtest.NewMemory(), memory{}, &shelf{extents: map[wire.ExtentID][][]byte{}}
+	a := NewArchiver(store, nodes, shelf)
+	leave, err := a.enter(t.Context(), object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Archive(ctx, object); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another has its turn: %v", err)
+	}
+	leave()
+	if _, err := a.Archive(t.Context(), object); err != nil || len(a.busy) != 0 {
+		t.Errorf("after it: %v, %d turns are remembered", err, len(a.busy))
 	}
 }
 

@@ -40,21 +40,34 @@ type ArchiveExtent struct {
 	Shares []byte // by share: index in Hint.Holders, 255 for none
 }
 
-// NewHint makes a hint of extents, newest first. Holders beyond the table's
-// limit are left out: readers find them through provider records.
+// NewHint makes a hint of extents, newest first. Holders for which there is no
+// room, in the table or in the record, are left out, those of the oldest
+// extents first: readers find them through provider records.
 func NewHint(version wire.Version, sources []transfer.Source) Hint {
 	h := Hint{Format: hintFormat, Version: version}
+	room := HintBytesMax - hintHeaderBytes - len(sources)*hintExtentBytes
 	index := make(map[wire.PeerID]byte)
 	for _, s := range sources {
-		h.Extents = append(h.Extents, ArchiveExtent{ID: s.Extent, Shares: h.shares(s, index)})
+		h.Extents = append(h.Extents, ArchiveExtent{ID: s.Extent, Shares: h.shares(s, index, &room)})
 	}
 	return h
 }
 
-func (h *Hint) shares(s transfer.Source, index map[wire.PeerID]byte) []byte {
+// What the parts of a hint encode to at most, in bytes.
+const (
+	hintHeaderBytes = 32
+	hintExtentBytes = 1 + 34 + 3 // with the header of its shares
+	hintHolderBytes = 34
+)
+
+// shares returns who took the shares of an extent, as far as there is room.
+func (h *Hint) shares(s transfer.Source, index map[wire.PeerID]byte, room *int) []byte {
 	last := -1
 	for _, held := range s.Holders {
 		last = max(last, held.Share)
+	}
+	if *room -= last + 1; *room < 0 {
+		return nil
 	}
 	shares := make([]byte, last+1)
 	for i := range shares {
@@ -63,9 +76,10 @@ func (h *Hint) shares(s transfer.Source, index map[wire.PeerID]byte) []byte {
 	for _, held := range s.Holders {
 		i, known := index[held.Peer]
 		if !known {
-			if len(h.Holders) == hintHoldersMax {
+			if len(h.Holders) == hintHoldersMax || *room < hintHolderBytes {
 				continue
 			}
+			*room -= hintHolderBytes
 			i = byte(len(h.Holders))
 			index[held.Peer] = i
 			h.Holders = append(h.Holders, held.Peer)

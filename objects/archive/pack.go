@@ -93,11 +93,15 @@ func parseIndex(b []byte, stripes int) (index, error) {
 	if x.Format != indexFormat || len(x.Nodes) > indexNodesMax {
 		return index{}, fmt.Errorf("%w: format %d, %d nodes", ErrIndex, x.Format, len(x.Nodes))
 	}
-	for _, e := range x.Nodes {
-		end := uint64(e.Offset) + uint64(e.Length)
-		if int(e.Stripe) >= stripes-1 || end > packBytesMax || e.Length > wire.TreeNodeBytesMax {
-			return index{}, fmt.Errorf("%w: node %v lies outside its pack", ErrIndex, e.Hash)
+	var before indexEntry
+	for i, e := range x.Nodes {
+		// Back to back, or a few bytes of a pack could stand for many nodes.
+		next := e.Stripe == before.Stripe && e.Offset == before.Offset+before.Length ||
+			i > 0 && e.Stripe == before.Stripe+1 && e.Offset == 0
+		if !next || int(e.Stripe) >= stripes-1 || e.Length == 0 || e.Length > wire.TreeNodeBytesMax || e.Offset+e.Length > packBytesMax {
+			return index{}, fmt.Errorf("%w: node %v lies outside its pack or in another node", ErrIndex, e.Hash)
 		}
+		before = e
 	}
 	return x, nil
 }

@@ -37,7 +37,12 @@ type Reader struct {
 	mu      sync.Mutex // held while fetching: readers that miss wait for the first
 	indexes []*index   // by extent of the hint; nil: not read yet
 	bad     []error    // by extent of the hint: why its index cannot be had
+	entries int        // of all indexes
 }
+
+// indexEntriesMax bounds the entries of the indexes that a Reader keeps, at
+// some 48 bytes each: as many nodes as a volume of 10 TiB has.
+const indexEntriesMax = 1 << 20
 
 // NewReader returns a Reader over an archive. A zero hint reads the local store
 // alone.
@@ -99,6 +104,9 @@ func (r *Reader) indexOf(ctx context.Context, i int) (*index, error) {
 		return r.indexes[i], r.bad[i]
 	}
 	x, err := r.readIndex(ctx, r.hint.Source(i))
+	if err == nil && r.entries+len(x.Nodes) > indexEntriesMax {
+		err = fmt.Errorf("%w: more than %d nodes in one archive", ErrIndex, indexEntriesMax)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			r.bad[i] = err
@@ -106,6 +114,7 @@ func (r *Reader) indexOf(ctx context.Context, i int) (*index, error) {
 		return nil, err
 	}
 	r.indexes[i] = &x
+	r.entries += len(x.Nodes)
 	return &x, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/atollnet/atoll/internal/errs"
@@ -23,6 +24,9 @@ const (
 // Uploader stores blocks as one extent on other peers.
 type Uploader interface {
 	Upload(ctx context.Context, object wire.ObjectID, blocks [][]byte) (transfer.Source, error)
+	// Thin reports whether an extent lies on far fewer peers than it would if
+	// it were stored now.
+	Thin(s transfer.Source) bool
 }
 
 // Archiver archives the objects that this peer orders.
@@ -41,8 +45,8 @@ type Archiver struct {
 
 // turn lets one caller at a time archive an object.
 type turn struct {
-	sync.Mutex
-	users int
+	token chan struct{} // held by the one
+	users int           // guarded by the Archiver's mu
 }
 
 // NewArchiver returns an Archiver over the local store.
@@ -51,41 +55,76 @@ func NewArchiver(store kv.Store, nodes Nodes, upload Uploader) *Archiver {
 }
 
 // Archive stores the nodes of every version committed so far that are not
-// archived yet, and returns the hint that leads to all of them. Concurrent
-// calls for one object take turns; the later ones find the work done.
+// archived yet, and again those that were archived while few peers were known,
+// and returns the hint that leads to all of them. Concurrent calls for one
+// object take turns; the later ones find the work done.
 func (a *Archiver) Archive(ctx context.Context, object wire.ObjectID) (Hint, error) {
-	defer a.enter(object)()
-	for {
-		if err := ctx.Err(); err != nil {
-			return Hint{}, err
-		}
-		s, more, err := a.round(ctx, object)
-		if err != nil {
-			return Hint{}, errs.Wrap("archive", object.String(), err)
-		}
-		if !more {
-			return s.hint(), nil
-		}
+	leave, err := a.enter(ctx, object)
+	if err != nil {
+		return Hint{}, errs.Wrap("archive", object.String(), err)
 	}
+	defer leave()
+	s, err := a.archivePending(ctx, object)
+	if err == nil {
+		s, err = a.spread(ctx, object, s)
+	}
+	if err != nil {
+		return Hint{}, errs.Wrap("archive", object.String(), err)
+	}
+	return s.hint(), nil
 }
 
-func (a *Archiver) enter(object wire.ObjectID) (leave func()) {
+func (a *Archiver) archivePending(ctx context.Context, object wire.ObjectID) (s state, err error) {
+	for more := true; more && err == nil; {
+		if err = ctx.Err(); err == nil {
+			s, more, err = a.round(ctx, object)
+		}
+	}
+	return s, err
+}
+
+// spread writes extents that lie on too few peers again: each once in a call,
+// for what can be had may still be little.
+func (a *Archiver) spread(ctx context.Context, object wire.ObjectID, s state) (state, error) {
+	for _, x := range slices.Clone(s.Extents) {
+		if !a.upload.Thin(x.source()) {
+			continue
+		}
+		w := work{state: s}
+		if err := a.replace(ctx, object, &w, x); err != nil {
+			return s, err
+		}
+		var err error
+		if s, err = a.finish(ctx, object, w); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// enter waits for the caller's turn.
+func (a *Archiver) enter(ctx context.Context, object wire.ObjectID) (leave func(), err error) {
 	a.mu.Lock()
 	t := a.busy[object]
 	if t == nil {
-		t = new(turn)
+		t = &turn{token: make(chan struct{}, 1)}
 		a.busy[object] = t
 	}
 	t.users++
 	a.mu.Unlock()
-	t.Lock()
-	return func() {
-		t.Unlock()
+	forget := func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if t.users--; t.users == 0 {
 			delete(a.busy, object)
 		}
+	}
+	select {
+	case t.token <- struct{}{}:
+		return func() { <-t.token; forget() }, nil
+	case <-ctx.Done():
+		forget()
+		return nil, context.Cause(ctx)
 	}
 }
 
@@ -96,27 +135,42 @@ func (a *Archiver) round(ctx context.Context, object wire.ObjectID) (s state, mo
 	if err != nil || len(w.versions) == 0 {
 		return w.state, false, err
 	}
+	s, err = a.finish(ctx, object, w)
+	return s, w.more, err
+}
+
+// finish stores the nodes of a round and records where they are.
+func (a *Archiver) finish(ctx context.Context, object wire.ObjectID, w work) (s state, err error) {
 	added, err := a.write(ctx, object, w.nodes)
 	if err != nil {
-		return state{}, false, err
+		return w.state, err
 	}
-	s = state{Version: w.versions[len(w.versions)-1], Extents: w.state.Extents[w.merged:]}
-	for _, x := range added {
-		s.Extents = append([]archived{x.archived}, s.Extents...)
+	s.Version = w.state.Version
+	if n := len(w.versions); n > 0 {
+		s.Version = w.versions[n-1]
 	}
+	for _, x := range slices.Backward(added) {
+		s.Extents = append(s.Extents, x.archived)
+	}
+	s.Extents = append(s.Extents, w.kept()...)
 	if len(s.Extents) > HintExtentsMax {
-		return state{}, false, fmt.Errorf("%d archive extents, limit %d", len(s.Extents), HintExtentsMax)
+		return w.state, fmt.Errorf("%d archive extents, limit %d", len(s.Extents), HintExtentsMax)
 	}
-	return s, w.more, a.record(object, w, added, s)
+	return s, a.record(object, w, added, s)
 }
 
 // work is what one round does.
 type work struct {
 	state    state
-	versions []wire.Version // whose nodes are archived in this round
-	merged   int            // how many of the newest extents are written again
+	versions []wire.Version  // whose nodes are archived in this round
+	replaced []wire.ExtentID // whose nodes are written again
 	nodes    []tree.Node
 	more     bool // something is left for another round
+}
+
+// kept returns the extents that stay as they are.
+func (w *work) kept() []archived {
+	return slices.DeleteFunc(slices.Clone(w.state.Extents), func(x archived) bool { return slices.Contains(w.replaced, x.ID) })
 }
 
 func (a *Archiver) plan(ctx context.Context, object wire.ObjectID) (w work, err error) {
@@ -174,17 +228,22 @@ func (a *Archiver) merge(ctx context.Context, object wire.ObjectID, w *work) err
 		if size := size(w.nodes); x.Bytes > size || x.Bytes > mergeBytesMax || size > roundBytesMax {
 			return nil
 		}
-		var hashes []wire.NodeHash
-		err := a.store.View(func(r kv.Reader) error { return load(r, key(object, nodesClass, x.ID[:]...), &hashes) })
-		if err != nil {
+		if err := a.replace(ctx, object, w, x); err != nil {
 			return err
 		}
-		if err := a.loadNodes(ctx, w, hashes); err != nil {
-			return err
-		}
-		w.merged++
 	}
 	return nil
+}
+
+// replace takes in the nodes of an extent.
+func (a *Archiver) replace(ctx context.Context, object wire.ObjectID, w *work, x archived) error {
+	var hashes []wire.NodeHash
+	err := a.store.View(func(r kv.Reader) error { return load(r, key(object, nodesClass, x.ID[:]...), &hashes) })
+	if err != nil {
+		return err
+	}
+	w.replaced = append(w.replaced, x.ID)
+	return a.loadNodes(ctx, w, hashes)
 }
 
 func size(nodes []tree.Node) (bytes uint64) {
@@ -226,8 +285,8 @@ func (a *Archiver) record(object wire.ObjectID, w work, added []written, s state
 				return err
 			}
 		}
-		for _, x := range w.state.Extents[:w.merged] {
-			if err := t.Delete(key(object, nodesClass, x.ID[:]...)); err != nil {
+		for _, id := range w.replaced {
+			if err := t.Delete(key(object, nodesClass, id[:]...)); err != nil {
 				return err
 			}
 		}
@@ -238,6 +297,16 @@ func (a *Archiver) record(object wire.ObjectID, w work, added []written, s state
 		}
 		return t.Set(key(object, stateClass), wire.Marshal(s))
 	})
+}
+
+// Hint returns what leads to the versions that are archived already.
+func (a *Archiver) Hint(object wire.ObjectID) (Hint, error) {
+	var s state
+	err := a.store.View(func(r kv.Reader) (err error) {
+		s, err = loadState(r, object)
+		return err
+	})
+	return s.hint(), errs.Wrap("read archive state", object.String(), err)
 }
 
 // Pending reports whether a version of an object is not archived yet.
