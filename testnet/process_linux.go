@@ -24,17 +24,29 @@ func inspect(pid int) (since started, letter byte, ok bool) {
 	if err != nil {
 		return 0, 0, false
 	}
+	return parseStat(b)
+}
+
+// parseStat is inspect for the content of /proc/PID/stat. The letter is that
+// of the first thread, which may be a zombie while others still end: until they
+// have, the process holds its locks and ports.
+func parseStat(b []byte) (since started, letter byte, ok bool) {
 	// The second field is the program's name in parentheses and may itself
 	// hold spaces and parentheses; the fixed fields follow the last one.
 	_, rest, found := bytes.Cut(b[max(0, bytes.LastIndexByte(b, ')')):], []byte(") "))
 	fields := strings.Fields(string(rest))
-	const stateField, startField = 0, 19 // fields 3 and 22 of proc(5)
+	const stateField, threadsField, startField = 0, 17, 19 // fields 3, 20 and 22 of proc(5)
 	if !found || len(fields) <= startField {
 		return 0, 0, false
 	}
 	ticks, err := strconv.ParseUint(fields[startField], 10, 64)
+	threads, threadsErr := strconv.Atoi(fields[threadsField])
+	if err != nil || threadsErr != nil {
+		return 0, 0, false
+	}
 	letter = fields[stateField][0]
-	return started(ticks), letter, err == nil && letter != 'Z' && letter != 'X'
+	hasEnded := (letter == 'Z' || letter == 'X') && threads <= 1
+	return started(ticks), letter, !hasEnded
 }
 
 // bootID names this boot of the machine: after another one, no pid that was
