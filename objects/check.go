@@ -28,7 +28,7 @@ type ExtentHealth struct {
 	Healthy bool
 	Tree    bool // it holds nodes of the tree, not blocks of files
 	Files   []string
-	Err     error // why fewer than K shares are alive, or its manifest is not to be had
+	Err     error // why it is not healthy
 }
 
 // Health is the state of all that an entry stands on.
@@ -151,8 +151,7 @@ func (g *Gateway) probe(ctx context.Context, x *ExtentHealth, source transfer.So
 		return
 	}
 	x.K, x.N = int(m.K), int(m.N)
-	proved := make(map[int]bool)
-	holders := make(map[wire.PeerID]bool)
+	alive := transfer.Source{Extent: x.Extent}
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	for _, held := range g.Fetcher.Holders(ctx, source) {
@@ -162,26 +161,39 @@ func (g *Gateway) probe(ctx context.Context, x *ExtentHealth, source transfer.So
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			proved[held.Share], holders[held.Peer] = true, true
+			alive.Holders = append(alive.Holders, held)
 		})
 	}
 	asked.Wait()
-	x.Alive = len(proved)
-	x.Holders = slices.SortedFunc(maps.Keys(holders), func(a, b wire.PeerID) int { return slices.Compare(a[:], b[:]) })
-	x.Healthy = g.healthy(x)
-	if x.Alive < x.K {
-		x.Err = errs.Newf("check extent", x.Extent.String(), errs.TooFew, "%d shares answer, %d are needed", x.Alive, x.K)
-	}
+	x.judge(g, alive)
 }
 
-// healthy compares what is alive with what the plan asks for the peers at
-// hand: while there is no other peer, one copy here is all that can be had.
-func (g *Gateway) healthy(x *ExtentHealth) bool {
-	peers := len(g.Peers.Candidates())
-	if peers <= 1 {
-		return x.Alive >= x.K
+// judge compares what is alive with what the plan asks for the peers at hand:
+// while there is no other peer, one copy here is all that can be had.
+func (x *ExtentHealth) judge(g *Gateway, alive transfer.Source) {
+	shares := make(map[int]bool)
+	holders := make(map[wire.PeerID]bool)
+	for _, h := range alive.Holders {
+		shares[h.Share], holders[h.Peer] = true, true
 	}
-	return x.Alive >= plan.Enough(x.K, x.N, min(peers, x.N))
+	x.Alive = len(shares)
+	x.Holders = slices.SortedFunc(maps.Keys(holders), func(a, b wire.PeerID) int { return slices.Compare(a[:], b[:]) })
+	peers := len(g.Peers.Candidates())
+	needed := x.K
+	if peers > 1 {
+		needed = plan.Enough(x.K, x.N, min(peers, x.N))
+	}
+	thin := peers > 1 && g.Thin(alive)
+	x.Healthy = x.Alive >= needed && !thin
+	switch {
+	case x.Alive < x.K:
+		x.Err = errs.Newf("check extent", x.Extent.String(), errs.TooFew, "%d shares answer, %d are needed", x.Alive, x.K)
+	case x.Alive < needed:
+		x.Err = errs.Newf("check extent", x.Extent.String(), errs.TooFew, "%d shares answer, %d make it safe", x.Alive, needed)
+	case thin:
+		x.Err = errs.Hint(errs.Newf("check extent", x.Extent.String(), errs.TooFew, "its shares lie on %d of %d peers", len(x.Holders), peers),
+			"put it again to spread it")
+	}
 }
 
 // nonce makes each probe ask for another range.

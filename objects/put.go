@@ -104,15 +104,22 @@ func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, con
 const knownBlocksMax = 1 << 18
 
 // knownBlocks returns the blocks of a file's present version by the hash of
-// their plaintext: what is written again need not be sent again.
+// their plaintext: what is written again need not be sent again, unless it lies
+// on too few peers.
 func (s *Snapshot) knownBlocks(ctx context.Context, file *Entry) (map[wire.Hash]update.BlockRef, error) {
 	known := make(map[wire.Hash]update.BlockRef)
 	secrets := file.Key.Secrets()
+	thin := thinExtents{s: s}
 	for w, err := range s.refs(ctx, file, 0, file.Size, func(int64) {}) {
 		if err != nil {
 			return nil, err
 		}
 		if w.ref.IsInline() {
+			continue
+		}
+		if skip, err := thin.has(ctx, w.ref.Extent); err != nil {
+			return nil, err
+		} else if skip {
 			continue
 		}
 		key, err := secrets.OpenBlockKey(w.ref.Sealed)

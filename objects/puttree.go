@@ -35,6 +35,7 @@ type treeWriter struct {
 	top    target
 	dirs   map[string]*Entry // of the tree, by path: those of the volume, or fresh ones
 	fresh  map[string]bool   // dirs that are not in the snapshot: nothing is in them
+	thin   thinExtents
 	bytes  int64
 	change Change
 }
@@ -47,7 +48,10 @@ func (g *Gateway) PutTree(ctx context.Context, d Dest, c Condition, tree Tree) (
 	if err != nil {
 		return Change{}, err
 	}
-	t := &treeWriter{s: s, volume: d.Key.Secrets(), dirs: make(map[string]*Entry), fresh: make(map[string]bool)}
+	t := &treeWriter{
+		s: s, volume: d.Key.Secrets(), thin: thinExtents{s: s},
+		dirs: make(map[string]*Entry), fresh: make(map[string]bool),
+	}
 	if t.top, err = s.treeTarget(ctx, root, d); err != nil {
 		return Change{}, err
 	}
@@ -120,18 +124,17 @@ func (t *treeWriter) entry(e TreeEntry, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case e.Kind == update.KindDir:
-		c := Condition{IfAbsent: at.old == nil && !fresh}
-		dir, err := t.directory(at, e, c)
+	if e.Kind == update.KindDir {
+		dir, err := t.directory(at, e, Condition{IfAbsent: at.old == nil && !fresh})
 		if err != nil {
 			return err
 		}
 		t.dirs[e.Path] = dir
 		t.fresh[e.Path] = at.old == nil
 		return nil
-	case unchanged(at.old, e):
-		return nil
+	}
+	if same, err := t.unchanged(at.old, e); same || err != nil {
+		return err
 	}
 	_, _, size, err := t.w.put(t.s, t.volume, at, File{Kind: e.Kind, Attr: e.Attr}, content)
 	if err == nil && e.Kind == update.KindFile && size != e.Size {
@@ -177,7 +180,18 @@ func (t *treeWriter) directory(at target, e TreeEntry, c Condition) (*Entry, err
 	return &Entry{Path: at.path(), Name: at.name, Kind: update.KindDir, ID: id, Key: key, Attr: e.Attr}, err
 }
 
-// unchanged reports whether an entry is in the volume as it is.
-func unchanged(old *Entry, e TreeEntry) bool {
-	return old != nil && old.Kind == e.Kind && old.Attr == e.Attr && (e.Kind != update.KindFile || old.Size == e.Size)
+// unchanged reports whether an entry is in the volume as it is, and its content
+// on as many peers as can be had.
+func (t *treeWriter) unchanged(old *Entry, e TreeEntry) (bool, error) {
+	if old == nil || old.Kind != e.Kind || old.Attr != e.Attr {
+		return false, nil
+	}
+	if e.Kind != update.KindFile {
+		return true, nil
+	}
+	if old.Size != e.Size {
+		return false, nil
+	}
+	thin, err := t.thin.holds(t.w.ctx, old)
+	return !thin, err
 }

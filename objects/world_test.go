@@ -81,12 +81,22 @@ func (w *world) gateway(i int) *Gateway {
 	if i == 0 {
 		nodes = w.nodes
 	}
-	fetcher := transfer.NewFetcher(transfer.FetcherConfig{Network: w})
+	fetcher := transfer.NewFetcher(transfer.FetcherConfig{Network: w, Locate: w.locate})
 	w.t.Cleanup(fetcher.Close)
 	return New(Config{
 		Self: w.holders[i].id, Author: w.owner, Ring: &memoryRing{w, i}, Peers: w, Network: w,
 		Fetcher: fetcher, Nodes: nodes, Random: w.random, Now: func() time.Time { return w.now }, Linger: time.Second,
 	})
+}
+
+// locate names who holds shares of an extent, as provider records do.
+func (w *world) locate(_ context.Context, id wire.ExtentID) (peers []wire.PeerID, err error) {
+	for _, h := range w.holders {
+		if indexes, _ := h.Indexes(id); len(indexes) > 0 && !h.isDead() {
+			peers = append(peers, h.id)
+		}
+	}
+	return peers, nil
 }
 
 // Candidates implements Peers.

@@ -1,0 +1,46 @@
+package objects
+
+import (
+	"bytes"
+	"testing"
+)
+
+// What was put while this peer was alone must not be taken for stored when it
+// is put again among others: put says that the putting peer may die.
+func TestPuttingAgainSpreadsWhatLiesOnOnePeer(t *testing.T) {
+	w := newWorld(t, 40)
+	others := w.holders[1:]
+	w.holders = w.holders[:1]
+	g := w.gateway(0)
+	content := random(3, 3<<20)
+	w.put(g, "f", content)
+	tree := map[string][]byte{"x": random(4, 100_000), "y": random(5, 10)}
+	put := func() Change {
+		c, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "t"}, Condition{}, newTree(tree))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	put()
+	w.archive()
+
+	w.holders = append(w.holders, others...)
+	s, root, _ := g.snapshotOf(t.Context(), w.place)
+	h, err := s.Check(t.Context(), root, nil, false, func(int, int) {})
+	if err != nil || len(h.Extents) != 2 || h.Extents[0].Healthy || h.Extents[0].Err == nil {
+		t.Errorf("extents on one of 40 peers: %+v, %v", h.Extents, err)
+	}
+	for what, c := range map[string]Change{"file": w.put(g, "f", content), "tree": put()} {
+		if len(c.Holders) < 8 {
+			t.Errorf("%s, put again: %d holders", what, len(c.Holders))
+		}
+	}
+	w.archive()
+	w.holders[0].kill()
+	reader := w.gateway(20)
+	if got, err := w.read(reader, "f"); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("without the writer: %d bytes, %v", len(got), err)
+	}
+	w.holds(reader, "t", tree)
+}
