@@ -40,7 +40,7 @@ const (
 
 // Defaults of UploadConfig.
 const (
-	uploadStripesInFlight = 4
+	uploadStripesInFlight = 16
 	// uploadStreamsPerHolder is well below PutStreamsPerPeerMax, so that several
 	// uploads of one writer find room at a holder.
 	uploadStreamsPerHolder = 24

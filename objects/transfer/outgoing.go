@@ -14,9 +14,10 @@ type outgoing struct {
 	code   *extent.Code
 	k      int
 	window int // stripes whose fragments are kept
+	burst  int // stripes that senders are woken for together
 
 	mu        sync.Mutex
-	grown     chan struct{} // closed and replaced by push, closed by finish
+	grown     chan struct{} // closed and replaced after each burst, closed by finish
 	sealed    [][]byte      // every block
 	fragments [][][]byte    // by stripe; nil before the window
 	manifest  *extent.Manifest
@@ -27,7 +28,10 @@ type outgoing struct {
 }
 
 func newOutgoing(code *extent.Code, k, window int) *outgoing {
-	return &outgoing{code: code, k: k, window: window, grown: make(chan struct{}), finished: make(chan struct{})}
+	return &outgoing{
+		code: code, k: k, window: window, burst: max(1, window/2),
+		grown: make(chan struct{}), finished: make(chan struct{}),
+	}
 }
 
 // push appends a stripe.
@@ -39,8 +43,10 @@ func (o *outgoing) push(sealed []byte, fragments [][]byte) {
 	if old := len(o.fragments) - 1 - o.window; old >= 0 {
 		o.fragments[old] = nil
 	}
-	close(o.grown)
-	o.grown = make(chan struct{})
+	if len(o.sealed)%o.burst == 0 {
+		close(o.grown)
+		o.grown = make(chan struct{})
+	}
 }
 
 // finish says that no stripe will come.

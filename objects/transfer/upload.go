@@ -36,7 +36,8 @@ type UploadConfig struct {
 	Failed func(holder wire.PeerID, err error)
 
 	// StripesInFlight is how far the slowest holder may be behind before Add
-	// waits for it. With the extent's blocks, which are all kept, the parity of
+	// waits for it; half as many go out together, as each piece that arrives
+	// wakes a peer. With the extent's blocks, which are all kept, the parity of
 	// so many stripes is the memory of an upload.
 	StripesInFlight  int
 	StreamsPerHolder int // further shares for one holder wait for earlier ones

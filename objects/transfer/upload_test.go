@@ -300,7 +300,9 @@ func TestUploadEndsWithItsContext(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				u, err := NewUpload(ctx, w, w.upload(4, 8))
+				c := w.upload(4, 8)
+				c.StripesInFlight = 4
+				u, err := NewUpload(ctx, w, c)
 				if err != nil {
 					t.Fatal(err)
 				}
