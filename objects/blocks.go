@@ -126,17 +126,27 @@ func (s *Snapshot) fetch(ctx context.Context, r *run) {
 	}
 }
 
-func open(w wanted, sealed []byte) (plain []byte, err error) {
+func open(w wanted, sealed []byte) ([]byte, error) {
 	key, err := w.secrets.OpenBlockKey(w.ref.Sealed)
-	if err == nil {
-		plain, err = envelope.OpenBlock(nil, sealed, key)
+	if err != nil {
+		return nil, wrongKey(err)
 	}
+	plain, err := envelope.OpenBlock(nil, sealed, key)
 	return w.checked(plain, err)
 }
 
 func openInline(w wanted) ([]byte, error) {
 	plain, err := w.secrets.OpenInline(w.ref.Sealed)
-	return w.checked(plain, err)
+	if err != nil {
+		return nil, wrongKey(err)
+	}
+	return w.checked(plain, nil)
+}
+
+// wrongKey says that the key that the reader has, from a reference or from a
+// directory, is not the file's.
+func wrongKey(err error) error {
+	return errs.Hint(errs.New("open block", "", errs.Refused, err), "the reference does not hold the key of this file: ask for a new one")
 }
 
 // checked refuses what does not open or is not as long as its reference says:
