@@ -50,7 +50,7 @@ func (b backend) version(ctx context.Context, ref, consistency string) (v seen, 
 	if v.Snapshot, err = selected(ctx, v.Snapshot, t.Version); err != nil {
 		return v, err
 	}
-	v.root, err = v.Node(ctx, p.Node, p.Key)
+	v.root, err = v.Place(ctx, p)
 	return v, err
 }
 

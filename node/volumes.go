@@ -140,5 +140,5 @@ func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Tar
 			v, err = n.volumes.find(homePetname)
 		}
 	}
-	return t, objects.Place{Object: v.Object, Node: v.Root, Key: v.RootKey}, err
+	return t, objects.Place{Object: v.Object, Node: v.Root, Key: v.RootKey, Root: true}, err
 }

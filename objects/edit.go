@@ -26,7 +26,10 @@ func (g *Gateway) Mkdir(ctx context.Context, p Place, path string, attr envelope
 
 func (w *writer) mkdir(s *Snapshot, root *Entry, path string, attr envelope.Attr, parents bool) (Change, error) {
 	names := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
-	if len(names) == 0 && !parents {
+	switch {
+	case !root.IsDir():
+		return Change{}, errs.New("make directory", display(path), errs.Conflict, errors.New("the reference names a file"))
+	case len(names) == 0 && !parents:
 		return Change{}, errs.New("make directory", "/", errs.Conflict, errors.New("it exists"))
 	}
 	at, fresh := root, false
@@ -44,18 +47,33 @@ func (w *writer) mkdir(s *Snapshot, root *Entry, path string, attr envelope.Attr
 			return change, errs.New("make directory", display(t.path()), errs.Conflict, errors.New("it exists"))
 		case t.old != nil && !t.old.IsDir():
 			return change, errs.New("make directory", display(t.path()), errs.Conflict, errors.New("it is not a directory"))
-		case t.old != nil:
-			at, change.Previous = t.old, t.old.Changed
-		default:
-			id, key, _, err := w.put(s, envelope.Secrets{}, t, File{Kind: update.KindDir, Attr: attr, Named: last, Condition: Condition{IfAbsent: true}}, nil)
-			if err != nil {
-				return change, err
-			}
-			at, fresh, change.Previous = &Entry{Path: t.path(), Kind: update.KindDir, ID: id, Key: key}, true, 0
 		}
+		dir, err := w.directory(s, t, attr, last)
+		if err != nil {
+			return change, err
+		}
+		at, fresh, change.Previous = dir, t.old == nil, dir.Changed
 		change.Path, change.Node, change.Key = at.Path, at.ID, at.Key
 	}
 	return change, nil
+}
+
+// directory makes a directory, or names the one that is there.
+func (w *writer) directory(s *Snapshot, t target, attr envelope.Attr, named bool) (*Entry, error) {
+	f := File{Kind: update.KindDir, Attr: attr, Named: named, Condition: Condition{IfAbsent: true}}
+	if t.old != nil {
+		_, known, err := s.selfEntry(w.ctx, t.old.ID, t.old.Key)
+		if known || !named || err != nil {
+			return t.old, err
+		}
+		f.Attr, f.Condition = t.old.Attr, Condition{}
+	}
+	id, key, _, err := w.put(s, envelope.Secrets{}, t, f, nil)
+	e := &Entry{Path: t.path(), Kind: update.KindDir, ID: id, Key: key}
+	if t.old != nil {
+		e.Changed = t.old.Changed
+	}
+	return e, err
 }
 
 // resolve finds what stands at a target; in a fresh directory nothing does.

@@ -38,9 +38,19 @@ const (
 	defaultFileMode = 0o644
 )
 
+// Place returns the entry that a place names.
+func (s *Snapshot) Place(ctx context.Context, p Place) (*Entry, error) {
+	e, err := s.Node(ctx, p.Node, p.Key)
+	if p.Root && errs.KindOf(err) == errs.NotFound {
+		return s.unnamed(p.Node, p.Key), nil
+	}
+	return e, err
+}
+
 // Node returns the entry that a reference without a path names: its self entry
-// if it has one. Else, a file has a size in the state; what has none is a
-// directory, perhaps an empty one.
+// if it has one. Else, a file has a size in the state and a directory entries.
+// What has neither is not there, unless nothing at all is: then it may be the
+// root of an empty volume.
 func (s *Snapshot) Node(ctx context.Context, id wire.NodeID, key envelope.NodeKey) (*Entry, error) {
 	if e, found, err := s.selfEntry(ctx, id, key); found || err != nil {
 		if err == nil && e.Kind == update.KindFile {
@@ -48,13 +58,43 @@ func (s *Snapshot) Node(ctx context.Context, id wire.NodeID, key envelope.NodeKe
 		}
 		return e, err
 	}
-	e := &Entry{ID: id, Key: key, Kind: update.KindDir, Changed: s.Version}
-	e.Attr = envelope.Attr{Mode: defaultDirMode, Sec: s.Time.Unix()}
-	found, err := s.size(ctx, e)
-	if err == nil && found {
+	e := s.unnamed(id, key)
+	isFile, err := s.size(ctx, e)
+	if isFile {
 		e.Kind, e.Attr.Mode = update.KindFile, defaultFileMode
 	}
+	if isFile || err != nil {
+		return e, err
+	}
+	there, err := s.any(ctx, id, id)
+	if err == nil && !there {
+		var others bool
+		if others, err = s.any(ctx, wire.NodeID{}, nodeIDMax); others {
+			err = errs.New("open reference", id.String(), errs.NotFound, fmt.Errorf("there is nothing of that name in version %d", s.Version))
+		}
+	}
 	return e, err
+}
+
+// nodeIDMax is the last of all node ids.
+var nodeIDMax = wire.NodeID(bytes.Repeat([]byte{0xff}, len(wire.NodeID{})))
+
+// any reports whether a directory from one id to another has an entry.
+func (s *Snapshot) any(ctx context.Context, from, to wire.NodeID) (bool, error) {
+	lo, _ := update.DirRange(from)
+	_, hi := update.DirRange(to)
+	for _, err := range s.state.Scan(ctx, lo, hi) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// unnamed returns what is known of a directory by its id and key alone.
+func (s *Snapshot) unnamed(id wire.NodeID, key envelope.NodeKey) *Entry {
+	return &Entry{
+		ID: id, Key: key, Kind: update.KindDir, Changed: s.Version,
+		Attr: envelope.Attr{Mode: defaultDirMode, Sec: s.Time.Unix()},
+	}
 }
 
 // size fills in what the executor keeps of a file.

@@ -36,7 +36,7 @@ func (g *Gateway) snapshotOf(ctx context.Context, p Place) (*Snapshot, *Entry, e
 	if err != nil {
 		return nil, nil, err
 	}
-	root, err := s.Node(ctx, p.Node, p.Key)
+	root, err := s.Place(ctx, p)
 	return s, root, err
 }
 

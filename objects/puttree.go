@@ -71,6 +71,8 @@ func (s *Snapshot) treeTarget(ctx context.Context, root *Entry, d Dest) (target,
 	switch {
 	case d.Into && d.Name != "":
 		return s.target(ctx, root, d)
+	case d.Path == "" && !root.IsDir():
+		return target{}, errs.New("put tree", "/", errs.Conflict, errors.New("a directory cannot take the place of a file"))
 	case d.Path == "":
 		return target{old: root}, nil
 	}

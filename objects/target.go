@@ -17,6 +17,7 @@ type Place struct {
 	Object wire.ObjectID
 	Node   wire.NodeID
 	Key    envelope.NodeKey
+	Root   bool // it is the volume's root, which is there even while it is empty
 }
 
 // Condition is what a change asks of the entry that it changes.
@@ -27,7 +28,7 @@ type Condition struct {
 
 // target is a name in a directory, and what stands there now.
 type target struct {
-	dir  *Entry
+	dir  *Entry // nil for a place itself, which nothing above is known of
 	name string
 	old  *Entry // nil if the name is free
 }
@@ -59,7 +60,7 @@ func (s *Snapshot) target(ctx context.Context, root *Entry, d Dest) (t target, e
 		}
 	}
 	if name == "" {
-		return t, errs.New("put", display(path), errs.Usage, fmt.Errorf("this is a directory, and what is put has no name"))
+		return t, errs.New("put", display(path), errs.Usage, fmt.Errorf("what is put there needs a name"))
 	}
 	return s.entryAt(ctx, root, join(path, name))
 }
@@ -88,12 +89,19 @@ func (s *Snapshot) entryAt(ctx context.Context, root *Entry, path string) (t tar
 	return t, err
 }
 
-func (t target) path() string { return join(t.dir.Path, t.name) }
+func (t target) path() string {
+	if t.dir == nil {
+		return ""
+	}
+	return join(t.dir.Path, t.name)
+}
 
 // check compares the condition with what this snapshot shows, so that nothing
 // is sent in vain. The predicates repeat it in the ring.
 func (t target) check(c Condition) error {
 	switch {
+	case c.IfVersion != nil && t.dir == nil:
+		return errs.New("put", "/", errs.Usage, fmt.Errorf("this is what the reference names, not an entry of a directory: it has no version of its own"))
 	case c.IfAbsent && t.old != nil:
 		return errs.New("put", display(t.path()), errs.Conflict, fmt.Errorf("it exists, since version %d", t.old.Changed))
 	case c.IfVersion != nil && t.old != nil && t.old.Changed > *c.IfVersion:

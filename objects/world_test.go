@@ -55,7 +55,7 @@ func newWorld(t *testing.T, n int) *world {
 		t: t, owner: wire.NewKey([32]byte{1}), object: wire.ObjectID{7}, random: rand.NewChaCha8(seed),
 		now: time.UnixMilli(1_700_000_000_000), store: kvtest.NewMemory(), nodes: newMemoryNodes(),
 	}
-	w.place = Place{Object: w.object, Node: wire.NodeID{1}, Key: envelope.NodeKey{2}}
+	w.place = Place{Object: w.object, Node: wire.NodeID{1}, Key: envelope.NodeKey{2}, Root: true}
 	for i := range n {
 		w.holders = append(w.holders, newHolder(wire.NewKey([32]byte{100, byte(i)})))
 	}

@@ -1,0 +1,92 @@
+package objects
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+func (w *world) node(g *Gateway, c Change) (*Entry, error) {
+	w.t.Helper()
+	s, err := g.Newest(w.t.Context(), w.object)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Node(w.t.Context(), c.Node, c.Key)
+}
+
+// A reference to what was removed must not open an empty directory, which get
+// would then write out with success.
+func TestReferenceToWhatWasRemovedOpensNothing(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	file := w.put(g, "f", []byte("x"))
+	dir, err := g.Mkdir(t.Context(), w.place, "a/b", envelope.Attr{Mode: 0o700}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	above, err := g.Mkdir(t.Context(), w.place, "a", envelope.Attr{}, true) // made unnamed, now asked for
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"f", "a/b"} {
+		if _, err := g.Remove(t.Context(), w.place, path, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, c := range map[string]Change{"file": file, "directory": dir} {
+		if e, err := w.node(g, c); errs.KindOf(err) != errs.NotFound {
+			t.Errorf("%s: %+v, %v", what, e, err)
+		}
+	}
+	if e, err := w.node(g, above); err != nil || !e.IsDir() || e.Attr.Mode != 0o700 {
+		t.Errorf("an empty directory: %+v, %v", e, err)
+	}
+	if _, err := g.Remove(t.Context(), w.place, "a", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.put(g, "again", []byte("x"))
+}
+
+func TestPlaceThatIsAFileTakesNothingBelowIt(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	f := File{Kind: update.KindFile, Named: true}
+	c, err := g.Put(t.Context(), Dest{Place: w.place, Path: "f"}, f, strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := Place{Object: w.object, Node: c.Node, Key: c.Key}
+	if _, err := g.Mkdir(t.Context(), file, "d", envelope.Attr{}, true); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("mkdir: %v", err)
+	}
+	tree := newTree(map[string][]byte{"x": []byte("x")})
+	if _, err := g.PutTree(t.Context(), Dest{Place: file}, Condition{}, tree); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("put tree: %v", err)
+	}
+	if _, err := g.Put(t.Context(), Dest{Place: file, Name: "y"}, f, strings.NewReader("y")); errs.KindOf(err) != errs.NotFound {
+		t.Errorf("put: %v", err)
+	}
+}
+
+func TestConditionsOnAPlaceItself(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	v := w.put(g, "f", []byte("x")).Version
+	try := func(c Condition) error {
+		_, err := g.PutTree(t.Context(), Dest{Place: w.place}, c, newTree(map[string][]byte{"x": nil}))
+		return err
+	}
+	if err := try(Condition{IfAbsent: true}); errs.KindOf(err) != errs.Conflict {
+		t.Errorf("if absent: %v", err)
+	}
+	if err := try(Condition{IfVersion: &v}); errs.KindOf(err) != errs.Usage {
+		t.Errorf("if version: %v", err)
+	}
+	if err := try(Condition{}); err != nil {
+		t.Errorf("no condition: %v", err)
+	}
+}
