@@ -162,9 +162,11 @@ func (r *Replica) enterCommitted(v wire.View) {
 	}
 }
 
-// catchUp asks for the next version while later ones are known to exist.
+// catchUp asks for the next version while later ones are known to exist. One
+// that is certified already is asked for by name, in settle: never both, or
+// each answer that does not help would call forth two questions.
 func (r *Replica) catchUp() {
-	if r.target > r.head.version+1 || r.target == r.head.version+1 && r.decided == nil {
+	if r.target > r.head.version && r.decided == nil {
 		r.ask(Fetch{Version: r.head.version + 1})
 	}
 }

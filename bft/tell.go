@@ -67,8 +67,10 @@ func (r *Replica) forward() {
 func (r *Replica) progress(from int, m *Progress) {
 	switch proof := r.head.proof; {
 	case m.Version > r.head.version:
-		r.fetchFrom = from
-		r.ask(Fetch{Version: r.head.version + 1})
+		if !r.behind() {
+			r.fetchFrom = from
+			r.ask(Fetch{Version: r.head.version + 1})
+		}
 	case proof != nil && (m.Version < r.head.version || proof.View >= m.View && m.View > 0):
 		r.send(from, &Announce{Commit: *proof})
 		fallthrough

@@ -67,9 +67,9 @@ func (r *Replica) timeout(token uint64) {
 	}
 	if second && r.waitingForLeader() {
 		r.suspectLeader()
-		r.countSuspects()
 	}
 	r.tellAll()
+	r.countSuspects()
 	r.catchUp()
 }
 

@@ -12,11 +12,10 @@ const TagViewChange wire.Tag = "atoll/v1/view-change"
 
 var errViewChange = errors.New("bad view change")
 
-// suspectLeader tells the others that this member has waited too long.
+// suspectLeader notes that this member has waited too long.
 func (r *Replica) suspectLeader() {
 	r.suspected = true
 	r.noteSuspect(r.self, r.state.View)
-	r.send(All, &Suspect{View: r.state.View})
 }
 
 func (r *Replica) noteSuspect(member int, v wire.View) {
@@ -40,6 +39,7 @@ func (r *Replica) countSuspects() {
 	slices.Reverse(views)
 	if views[r.ring.Faults()] > r.state.View && !r.suspected {
 		r.suspectLeader()
+		r.send(All, &Suspect{View: r.state.View})
 		r.countSuspects()
 		return
 	}

@@ -16,11 +16,10 @@ type Fault int
 
 // The faults.
 const (
-	Sound         Fault = iota
-	Amnesia             // a restarted member has forgotten what it signed
-	SaysFirst           // what is said is not durable yet
-	HidesPrepared       // a ViewChange leaves out what was prepared
-	Trusting            // signatures are not checked
+	Sound     Fault = iota
+	Amnesia         // a restarted member has forgotten what it signed
+	SaysFirst       // what is said is not durable yet
+	Trusting        // signatures are not checked
 )
 
 // Options describe a run. Probabilities are from 0 to 1.
@@ -71,6 +70,7 @@ type world struct {
 
 	nodes   []*node // the members, then the twins of the first Liars
 	divided []int   // the part of the network that each node is in
+	muted   int64   // until when commit votes are lost
 	watch   *watch
 	report  Report
 	updates int // submitted
@@ -117,10 +117,17 @@ func (w *world) after(milli int64, what func()) {
 	heap.Push(&w.events, event{w.now + milli, w.order, what})
 }
 
+// stormEvents is more than the messages and timers that a ring has on the way
+// at a time, unless its members answer each other without end.
+const stormEvents = 5000
+
 // next lets the next thing happen; false if there is none.
 func (w *world) next() bool {
 	if len(w.events) == 0 {
 		return false
+	}
+	if len(w.events) > stormEvents {
+		w.watch.fail("storm: %s", w.describe())
 	}
 	e := heap.Pop(&w.events).(event)
 	w.now = e.at
@@ -162,10 +169,12 @@ func (w *world) trouble() {
 	w.after(w.random.Int64N(10_000), func() { clear(w.divided) })
 }
 
-// isolate cuts a node off, just as it has come to know more than the others.
+// isolate cuts a node off, just as it has come to know more than the others,
+// and loses what would tell them too.
 func (w *world) isolate(n *node) {
 	if w.chance(w.Isolate) {
 		w.divided[n.id] = 2
+		w.muted = w.now + w.DelayMilliMax
 		w.after(20_000, func() { w.divided[n.id] = 0 })
 	}
 }
@@ -226,10 +235,15 @@ func (w *world) route(from *node, to int, m bft.Message) {
 
 func (w *world) carry(from, to *node, m bft.Message) {
 	w.after(1+w.random.Int64N(max(w.DelayMilliMax, 1)), func() {
-		if w.divided[from.id] == w.divided[to.id] && to.replica != nil {
+		if w.divided[from.id] == w.divided[to.id] && to.replica != nil && !w.mutes(m) {
 			to.step(bft.Receive{From: from.member, Message: m})
 		}
 	})
+}
+
+func (w *world) mutes(m bft.Message) bool {
+	v, ok := m.(*bft.Vote)
+	return ok && v.Kind == bft.Commit && w.now < w.muted && !w.calm
 }
 
 // event is something that will happen.

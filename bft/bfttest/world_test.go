@@ -2,7 +2,14 @@ package bfttest
 
 import (
 	"errors"
+	"flag"
 	"testing"
+)
+
+// go test ./bft/bfttest -timeout 0 -run 'TestRough|TestLiar' -args -seeds 1000000
+var (
+	moreSeeds = flag.Uint64("seeds", 0, "how many runs each test makes, if not its own number")
+	firstSeed = flag.Uint64("first", 0, "the first seed of each test")
 )
 
 func TestCalm(t *testing.T) {
@@ -14,11 +21,14 @@ func TestCalm(t *testing.T) {
 	}
 }
 
-// runs makes runs with the seeds from 0 up.
+// runs makes runs of a kind with one seed after another.
 func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options)) {
 	t.Parallel()
 	var total Report
-	for seed := range seeds {
+	if *moreSeeds > 0 {
+		seeds = *moreSeeds
+	}
+	for seed := *firstSeed; seed < *firstSeed+seeds; seed++ {
 		o := Rough(seed, members, liars)
 		if change != nil {
 			change(&o)
@@ -35,12 +45,12 @@ func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options))
 	t.Logf("%d steps, %d versions, %d views, %d crashes", total.Steps, total.Version, total.View, total.Crashes)
 }
 
-func TestRough(t *testing.T)    { runs(t, 300, 4, 0, nil) }
+func TestRough(t *testing.T)    { runs(t, 200, 4, 0, nil) }
 func TestLiar(t *testing.T)     { runs(t, 300, 4, 1, nil) }
 func TestTwoLiars(t *testing.T) { runs(t, 40, 7, 2, nil) }
 func TestDividing(t *testing.T) { runs(t, 100, 4, 0, func(o *Options) { o.Divide = 0.02 }) }
 func TestIsolating(t *testing.T) {
-	runs(t, 100, 4, 0, func(o *Options) { o.Isolate, o.Drop = 0.2, 0.4 })
+	runs(t, 200, 4, 0, func(o *Options) { o.Isolate, o.Drop, o.DelayMilliMax, o.Events = 1, 0.3, 600, 400 })
 }
 func TestCrashing(t *testing.T) { runs(t, 100, 4, 0, func(o *Options) { o.Crash = 0.03 }) }
 func TestOneMember(t *testing.T) {
