@@ -3,6 +3,7 @@ package objects
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/atollnet/atoll/internal/errs"
@@ -137,15 +138,12 @@ func (w *writer) remove(s *Snapshot, t target, recursive bool, ifVersion *wire.V
 	w.then(func(wire.Version) update.Clause {
 		return update.Clause{Predicates: must, Actions: []update.Action{update.Delete(key)}}
 	})
-	return w.removeContent(s, t.old, 0)
+	return w.removeContent(s, t.old, nil)
 }
 
 // removeContent takes away what nothing names any more: the entries of each
 // directory, then the files they named.
-func (w *writer) removeContent(s *Snapshot, e *Entry, depth int) error {
-	if depth > depthMax {
-		return errs.Newf("remove", display(e.Path), errs.Damaged, "directories are nested more than %d deep", depthMax)
-	}
+func (w *writer) removeContent(s *Snapshot, e *Entry, above []wire.NodeID) error {
 	if e.Kind != update.KindDir {
 		w.act(update.Delete(selfKey(e.ID, e.Key.Secrets())))
 		if e.Kind == update.KindFile {
@@ -153,12 +151,18 @@ func (w *writer) removeContent(s *Snapshot, e *Entry, depth int) error {
 		}
 		return nil
 	}
+	if len(above) > depthMax {
+		return errNested(e.Path)
+	}
+	if slices.Contains(above, e.ID) {
+		return nil // its own descendant: it is being removed already
+	}
 	w.act(update.DeleteRange(update.DirRange(e.ID)))
 	for child, err := range s.List(w.ctx, e) {
 		if err != nil {
 			return err
 		}
-		if err := w.removeContent(s, child, depth+1); err != nil {
+		if err := w.removeContent(s, child, append(above, e.ID)); err != nil {
 			return err
 		}
 	}

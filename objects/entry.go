@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/atollnet/atoll/internal/errs"
@@ -197,28 +198,33 @@ func (s *Snapshot) listed(ctx context.Context, dir *Entry, secrets envelope.Secr
 	return s.open(ctx, dir, name, raw)
 }
 
-// depthMax bounds recursion: a hostile writer can make a directory its own
-// descendant.
+// depthMax bounds recursion.
 const depthMax = 4096
+
+// errNested is the error where directories do not end: a hostile writer can
+// make one its own descendant.
+func errNested(path string) error {
+	return errs.Newf("walk", display(path), errs.Damaged, "a directory is its own descendant, or more than %d deep", depthMax)
+}
 
 // Walk yields all entries below a directory, each directory before what is in
 // it.
 func (s *Snapshot) Walk(ctx context.Context, dir *Entry) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
-		s.walk(ctx, dir, 0, yield)
+		s.walk(ctx, dir, nil, yield)
 	}
 }
 
-func (s *Snapshot) walk(ctx context.Context, dir *Entry, depth int, yield func(*Entry, error) bool) bool {
-	if depth > depthMax {
-		yield(nil, errs.New("walk", display(dir.Path), errs.Damaged, fmt.Errorf("directories are nested more than %d deep", depthMax)))
+func (s *Snapshot) walk(ctx context.Context, dir *Entry, above []wire.NodeID, yield func(*Entry, error) bool) bool {
+	if len(above) > depthMax || slices.Contains(above, dir.ID) {
+		yield(nil, errNested(dir.Path))
 		return false
 	}
 	for e, err := range s.List(ctx, dir) {
 		if !yield(e, err) || err != nil {
 			return false
 		}
-		if e.IsDir() && !s.walk(ctx, e, depth+1, yield) {
+		if e.IsDir() && !s.walk(ctx, e, append(above, dir.ID), yield) {
 			return false
 		}
 	}

@@ -1,11 +1,15 @@
 package objects
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/envelope"
+	"github.com/atollnet/atoll/objects/tree"
 	"github.com/atollnet/atoll/objects/update"
 )
 
@@ -88,5 +92,81 @@ func TestConditionsOnAPlaceItself(t *testing.T) {
 	}
 	if err := try(Condition{}); err != nil {
 		t.Errorf("no condition: %v", err)
+	}
+}
+
+func TestLogOfADirectoryAndOfABareReference(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	dir, err := g.Mkdir(t.Context(), w.place, "d", envelope.Attr{Mode: 0o700}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := w.put(g, "d/old", []byte("1"))
+	file, err := g.Put(t.Context(), Dest{Place: w.place, Path: "d/new"}, File{Kind: update.KindFile, Named: true}, strings.NewReader("2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(g, "elsewhere", []byte("3"))
+	removed, err := g.Remove(t.Context(), w.place, "d/old", false, nil) // not the newest entry
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(g, "elsewhere", []byte("4"))
+	s, root, _ := g.snapshotOf(t.Context(), w.place)
+	in := []wire.Version{removed.Version, file.Version, old.Version, dir.Version}
+	for what, c := range map[string]struct {
+		root *Entry
+		path string
+		want []wire.Version
+	}{
+		"path":            {root, "d", in},
+		"directory":       {w.bare(g, dir), "", in},
+		"file":            {w.bare(g, file), "", []wire.Version{file.Version}},
+		"below directory": {w.bare(g, dir), "new", []wire.Version{file.Version}},
+	} {
+		var got []wire.Version
+		for v, err := range s.Log(t.Context(), c.root, c.path, false) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, v.Version)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", what, got, c.want)
+		}
+	}
+}
+
+func TestDirectoryThatIsItsOwnDescendant(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	a, err := g.Mkdir(t.Context(), w.place, "a", envelope.Attr{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.forge(func(e *tree.Editor) {
+		dir := target{dir: &Entry{ID: a.Node, Key: a.Key}, name: "loop"}
+		c, err := dir.change(w.random, update.KindDir, a.Node, a.Key, envelope.Attr{}, Condition{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.set(e, c.key, c.value)
+	})
+	s, root, _ := g.snapshotOf(t.Context(), w.place)
+	for what, all := range map[string]iter.Seq2[*Entry, error]{
+		"walk": s.Walk(t.Context(), root), "sorted": s.Sorted(t.Context(), root, true),
+	} {
+		n := 0
+		var last error
+		for _, err := range all {
+			n, last = n+1, err
+		}
+		if n > 4 || errs.KindOf(last) != errs.Damaged {
+			t.Errorf("%s: %d entries, %v", what, n, last)
+		}
+	}
+	if _, err := g.Remove(t.Context(), w.place, "a", true, nil); err != nil {
+		t.Errorf("remove: %v", err)
 	}
 }

@@ -8,41 +8,72 @@ import (
 	"slices"
 
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/update"
+)
+
+// listingBytesMax bounds the entries that a sorted listing holds at once, at
+// entryBytes and their names and link targets each: some half a million.
+const (
+	listingBytesMax = 256 << 20
+	entryBytes      = 400
 )
 
 // Sorted yields all entries below a directory, each directory before what is
 // in it, the entries of each ascending by the bytes of their names. It holds
-// the entries of the directories along one path in memory.
+// the entries of the directories along one path in memory; the error is of kind
+// Refused if they are too many.
 func (s *Snapshot) Sorted(ctx context.Context, dir *Entry, recursive bool) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
-		s.sorted(ctx, dir, recursive, 0, yield)
+		l := &listing{s: s, recursive: recursive, yield: yield, left: listingBytesMax}
+		l.list(ctx, dir, nil)
 	}
 }
 
-func (s *Snapshot) sorted(ctx context.Context, dir *Entry, recursive bool, depth int, yield func(*Entry, error) bool) bool {
-	if depth > depthMax {
-		yield(nil, errs.Newf("list", display(dir.Path), errs.Damaged, "directories are nested more than %d deep", depthMax))
+// listing is a sorted listing under way.
+type listing struct {
+	s         *Snapshot
+	recursive bool
+	yield     func(*Entry, error) bool
+	left      int // bytes that may still be held
+}
+
+func (l *listing) list(ctx context.Context, dir *Entry, above []wire.NodeID) bool {
+	if len(above) > depthMax || slices.Contains(above, dir.ID) {
+		l.yield(nil, errNested(dir.Path))
 		return false
 	}
-	var entries []*Entry
-	for e, err := range s.List(ctx, dir) {
-		if err != nil {
-			yield(nil, err)
-			return false
-		}
-		entries = append(entries, e)
+	left := l.left
+	defer func() { l.left = left }()
+	entries, err := l.entries(ctx, dir)
+	if err != nil {
+		l.yield(nil, err)
+		return false
 	}
-	slices.SortFunc(entries, func(a, b *Entry) int { return cmp.Compare(a.Name, b.Name) })
 	for _, e := range entries {
-		if !yield(e, nil) {
+		if !l.yield(e, nil) {
 			return false
 		}
-		if recursive && e.IsDir() && !s.sorted(ctx, e, true, depth+1, yield) {
+		if l.recursive && e.IsDir() && !l.list(ctx, e, append(above, dir.ID)) {
 			return false
 		}
 	}
 	return true
+}
+
+// entries returns the entries of a directory in order.
+func (l *listing) entries(ctx context.Context, dir *Entry) (entries []*Entry, err error) {
+	for e, err := range l.s.List(ctx, dir) {
+		if err != nil {
+			return nil, err
+		}
+		if l.left -= entryBytes + len(e.Path) + len(e.Attr.Target); l.left < 0 {
+			return nil, errs.Newf("list", display(dir.Path), errs.Refused, "its entries would take more than %d MiB of memory", listingBytesMax>>20)
+		}
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b *Entry) int { return cmp.Compare(a.Name, b.Name) })
+	return entries, nil
 }
 
 // Limits of what ReadTree looks ahead: enough that files which lie side by side
