@@ -16,7 +16,7 @@ import (
 func (b backend) Status(context.Context) (api.Status, error) {
 	usage := b.shares.Usage()
 	s := api.Status{
-		Peer: b.host.Self().String(), Version: Release, Addresses: b.host.Addresses(),
+		Peer: b.host.Self().String(), Version: api.Release, Addresses: b.host.Addresses(),
 		StoredBytes: usage.StoredBytes, QuotaBytes: usage.QuotaBytes,
 		UptimeSec: int64(time.Since(b.started).Seconds()),
 	}

@@ -43,6 +43,9 @@ func (b backend) changeable(ctx context.Context, ref string) (envelope.Target, o
 	if err == nil && !t.Version.IsNewest() {
 		err = errs.Newf("change", t.Version.String(), errs.Usage, "an earlier version cannot be changed")
 	}
+	if err == nil {
+		err = b.ring.writable(p.Object)
+	}
 	return t, p, err
 }
 
@@ -103,14 +106,14 @@ func (b backend) finish(ctx context.Context, object wire.ObjectID, c objects.Cha
 		Reference: ref.String(), Path: api.Path("/" + c.Path), Object: object.String(),
 		Version: uint64(c.Version), Previous: uint64(c.Previous), Bytes: c.Bytes, SentBytes: c.SentBytes,
 		Holders: len(c.Holders), Missing: c.Missing, State: api.Ordered,
-		Alone: b.alone(),
+		Alone: b.oneCopy(c.Holders),
 	}
 	if c.Version == 0 { // nothing was to be changed
 		s, err := b.gateway.Newest(ctx, object)
 		if err != nil {
 			return result, err
 		}
-		result.Version = uint64(s.Version)
+		result.Version, result.Unchanged = uint64(s.Version), true
 	}
 	result.Pinned = ref.String() + envelope.Selector{Version: wire.Version(result.Version)}.String()
 	if until == api.Ordered {
@@ -123,6 +126,15 @@ func (b backend) finish(ctx context.Context, object wire.ObjectID, c objects.Cha
 	}
 	result.State = api.Archived
 	return result, nil
+}
+
+// oneCopy reports whether what was put exists here alone: by who took it, not by
+// who is known now. What stands in the volume's tree has no holders of its own.
+func (b backend) oneCopy(holders map[wire.PeerID]bool) bool {
+	if len(holders) == 0 {
+		return b.alone()
+	}
+	return len(holders) == 1 && holders[b.host.Self()]
 }
 
 func attr(mode uint32, t time.Time, target api.Path) envelope.Attr {

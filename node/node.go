@@ -14,6 +14,7 @@ import (
 
 	"github.com/atollnet/atoll/bft/runner"
 	"github.com/atollnet/atoll/dht"
+	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/api/server"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/kv"
@@ -26,8 +27,8 @@ import (
 	"github.com/atollnet/atoll/objects/transfer"
 )
 
-// Release is the version of this software.
-const Release = "0.1.0"
+// dbDir is the local store's directory in the data directory.
+const dbDir = "db"
 
 // Node is a running peer.
 type Node struct {
@@ -80,7 +81,7 @@ func (n *Node) openStore(context.Context) (err error) {
 	if n.volumes, err = openVolumes(n.config); err != nil {
 		return err
 	}
-	if n.store, err = kv.Open(filepath.Join(n.config.Dir, "db"), kv.Options{Logger: n.log}); err != nil {
+	if n.store, err = kv.Open(filepath.Join(n.config.Dir, dbDir), kv.Options{Logger: n.log}); err != nil {
 		return err
 	}
 	quota, err := quotaBytes(n.config)
@@ -105,7 +106,7 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 		return err
 	}
 	n.census, err = census.New(census.Config{
-		Host: n.host, Key: n.peerKey, Software: "atoll/" + Release, Join: c.Join, LoopbackOK: c.Loopback, Log: n.log,
+		Host: n.host, Key: n.peerKey, Software: "atoll/" + api.Release, Join: c.Join, LoopbackOK: c.Loopback, Log: n.log,
 		Space:  n.space,
 		Others: n.dht.Peers,
 		News:   func(i census.Info) { n.dht.Meet(i.Peer) },
@@ -163,7 +164,7 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return server.Serve(ctx, n.listener, backend{n}) })
 	tasks.Go(func() error { return n.census.Run(ctx) })
 	tasks.Go(func() error { return n.rings.Run(ctx) })
-	tasks.Go(func() error { return n.keepUptime(ctx) })
+	tasks.Go(func() error { return countUptime(ctx, n.shares.Tick, n.log) })
 	tasks.Go(func() error { return n.keepArchived(ctx) })
 	err := tasks.Wait()
 	if errors.Is(err, context.Canceled) {

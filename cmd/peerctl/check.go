@@ -24,8 +24,8 @@ func (a *app) checkVerb() *cobra.Command {
 		Use:   "check REF",
 		Short: "Ask every holder now whether it still has what it stores",
 		Long: `Ask every holder, now, for everything at and below REF, and say how many shares
-are alive and where. Exit code 8: something has too few; 12: something is damaged
-beyond repair. The files that suffer are named.`,
+are alive and where. Exit code 8: something has too few; 12, with --verify:
+something is damaged beyond repair. The files that suffer are named.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c.Context(), args[0]) },
 	}

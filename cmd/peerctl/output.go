@@ -90,6 +90,9 @@ func size[N int | int64 | uint64](n N) string {
 
 // outcome says what became of a change.
 func outcome(r api.PutResult) string {
+	if r.Unchanged {
+		return fmt.Sprintf("all there already, in version %d", r.Version)
+	}
 	var parts []string
 	if r.Holders > 0 && !r.Alone {
 		parts = append(parts, "stored on "+count(r.Holders, "holder", "holders"))

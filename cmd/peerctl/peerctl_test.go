@@ -84,6 +84,7 @@ func TestOutcomesSayWhatIsSo(t *testing.T) {
 	}{
 		{api.PutResult{Holders: 32, Version: 7, State: api.Archived}, "stored on 32 holders, ordered as version 7, archived"},
 		{api.PutResult{Holders: 31, Version: 7, State: api.Ordered, Missing: 1}, "stored on 31 holders, ordered as version 7, 1 share has no holder yet"},
+		{api.PutResult{Version: 7, State: api.Archived, Unchanged: true}, "all there already, in version 7"},
 		{api.PutResult{Holders: 1, Alone: true, Version: 2, State: api.Archived}, "ordered as version 2, one copy: no other peer holds it"},
 	} {
 		if got := outcome(c.r); got != c.want {

@@ -68,6 +68,7 @@ Exit code 0 means that the file is archived: this peer may die from then on.`,
 	f.BoolVarP(&p.links, "no-dereference", "P", false, "store a FILE that is a link as a link")
 	f.StringVar(&p.to, "to", "", "the `DEST`ination, whatever it looks like")
 	f.BoolVar(&p.delete, "delete", false, "with -r: remove what is at DEST and not in the directory")
+	cobra.CheckErr(f.MarkHidden("delete")) // the API has it; no peerd of this release does it
 	f.BoolVar(&p.pin, "pin", false, "print references to this version instead of the newest")
 	f.StringVar(&p.until, "until", string(api.Archived), "when to return: `ordered or archived`")
 	f.BoolVar(&p.guard.absent, "if-absent", false, "refuse if the destination exists")
@@ -231,7 +232,7 @@ func (p *put) report(dest string, r api.PutResult) error {
 }
 
 func replaced(r api.PutResult) string {
-	if r.Previous == 0 {
+	if r.Previous == 0 || r.Unchanged {
 		return ""
 	}
 	return fmt.Sprintf("; version %d stays readable", r.Previous)

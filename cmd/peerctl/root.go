@@ -88,7 +88,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 refused,
 	f.BoolVar(&a.json, "json", false, "write one JSON document per line")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, only results and errors")
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long without progress; 0: never")
-	f.StringVar(&a.consistency, "consistency", api.Session, "how new reads must be: any, session, bounded=`DURATION`, latest")
+	f.StringVar(&a.consistency, "consistency", api.Session, "how new reads must be: any or `session`")
 	root.AddCommand(
 		a.initVerb(), a.idVerb(), a.putVerb(), a.getVerb(), a.catVerb(), a.lsVerb(), a.statVerb(), a.mkdirVerb(), a.rmVerb(),
 		a.logVerb(), a.checkVerb(), a.statusVerb(), a.peersVerb(), a.doctorVerb(), a.inviteVerb(), a.versionVerb(),

@@ -71,11 +71,12 @@ type PutResult struct {
 	Version   uint64 `json:"version"`
 	Previous  uint64 `json:"previous,omitempty"` // the version that changed the entry before; 0: it is new
 	Bytes     int64  `json:"bytes"`              // of content taken in
-	SentBytes int64  `json:"sent_bytes"`         // to other peers
+	SentBytes int64  `json:"sent_bytes"`         // of shares stored on holders
 	Holders   int    `json:"holders"`            // distinct peers that hold it, this one too if it does
 	Alone     bool   `json:"alone"`              // this peer alone holds it: one copy
 	Missing   int    `json:"missing_shares"`     // shares that no peer has taken yet
 	State     State  `json:"state"`
+	Unchanged bool   `json:"unchanged,omitempty"` // all of it was there already; Version is the newest
 }
 
 // Log is the history of an entry.

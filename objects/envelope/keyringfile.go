@@ -48,7 +48,7 @@ func (f KeyringFile) Load() (*Keyring, error) {
 		return nil, errs.Hint(errs.New("open keyring", f.Path, errs.Refused, err), "use the newest release that ran here")
 	case err != nil:
 		return nil, errs.Hint(errs.New("open keyring", f.Path, errs.Damaged, err),
-			"put back a copy of this file, or bring the keys in again with peerctl id import")
+			"put back a copy of this file")
 	}
 	return k, nil
 }
