@@ -38,7 +38,6 @@ func TestFaults(t *testing.T) {
 		{"a third of the peers paused", thirdPaused},
 		{"wrong references", wrongReferences},
 		{"own peer killed during a get", readerKilled},
-		{"restart without joining", rejoin},
 		{"most holders full", mostFull},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, c) })
