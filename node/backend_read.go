@@ -199,15 +199,23 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 		api.Report(ctx, api.Progress{Phase: "checking", Done: int64(done), Total: int64(total), Unit: "extents"})
 	})
 	report := checkReport(v, h)
+	if r.Verify && (errs.KindOf(err) == errs.TooFew || errs.KindOf(err) == errs.Damaged) {
+		problem(&report, report.Path, errs.KindOf(err), err.Error())
+		err = nil
+	}
 	if err != nil {
-		if r.Verify && (errs.KindOf(err) == errs.TooFew || errs.KindOf(err) == errs.Damaged) {
-			report.Healthy = false
-			report.Problems = append(report.Problems, api.CheckProblem{Path: report.Path, Kind: errs.KindOf(err).String(), Message: err.Error()})
-			return report, nil
-		}
 		return report, err
 	}
-	return report, nil
+	pending, err := b.ring.archiver.Pending(v.Object)
+	if pending && !b.alone() {
+		problem(&report, "/", errs.TooFew, "the newest versions of the volume's tree are not archived yet")
+	}
+	return report, err
+}
+
+func problem(report *api.CheckReport, path api.Path, kind errs.Kind, message string) {
+	report.Healthy = false
+	report.Problems = append(report.Problems, api.CheckProblem{Path: path, Kind: kind.String(), Message: message})
 }
 
 func checkReport(v seen, h objects.Health) api.CheckReport {

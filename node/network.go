@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 
+	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/transfer"
@@ -27,5 +28,23 @@ func (n network) Open(ctx context.Context, peer wire.PeerID, protocol string) (t
 	if err != nil {
 		return nil, err // not s: a nil *p2p.Stream would be a Stream
 	}
+	if protocol == transfer.ProtocolPut {
+		return observed{s, ctx}, nil
+	}
 	return s, nil
+}
+
+// observed tells the request that opened the stream whenever bytes have left:
+// the last of a put wait for slow lines long after all has been read.
+type observed struct {
+	transfer.Stream
+	ctx context.Context
+}
+
+func (o observed) Write(p []byte) (int, error) {
+	n, err := o.Stream.Write(p)
+	if n > 0 {
+		api.Report(o.ctx, api.Progress{Phase: "storing", Unit: "bytes"})
+	}
+	return n, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/bft/runner"
 	"github.com/atollnet/atoll/dht"
+	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects"
@@ -32,15 +33,30 @@ type ring struct {
 func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) (objects.Ordered, error) {
 	reply, err := r.rings.Submit(ctx, object, signed)
 	if errors.Is(err, runner.ErrUnknownObject) {
-		return objects.Ordered{}, errs.Hint(
-			errs.New("order update", object.String(), errs.NoQuorum, errors.New("no member of its ring can be reached from this peer")),
-			"this release writes only on the peer that made the volume")
+		return objects.Ordered{}, errElsewhere(object)
 	}
 	if err != nil {
 		return objects.Ordered{}, errs.Wrap("order update", object.String(), err)
 	}
+	api.Report(ctx, api.Progress{Phase: "ordering", Unit: "updates"})
 	outcome, err := update.ParseOutcome(reply.Outcome)
 	return objects.Ordered{Version: reply.Version, Outcome: outcome}, err
+}
+
+func errElsewhere(object wire.ObjectID) error {
+	return errs.Hint(
+		errs.New("order update", object.String(), errs.NoQuorum, errors.New("no member of its ring can be reached from this peer")),
+		"this release writes only on the peer that made the volume")
+}
+
+// writable returns an error if updates of the object cannot be ordered from
+// here, so that nothing is sent to holders in vain.
+func (r *ring) writable(object wire.ObjectID) error {
+	_, here, err := r.rings.Head(object)
+	if err == nil && !here {
+		err = errElsewhere(object)
+	}
+	return err
 }
 
 // Head returns the newest head: the ring's own if it is here, else what the DHT
@@ -120,13 +136,13 @@ func (r *ring) Archive(ctx context.Context, object wire.ObjectID) error {
 	return err
 }
 
-// archives tells where the nodes of an object are archived.
+// archives tells where the nodes of an object are archived by now.
 func (r *ring) archives(ctx context.Context, object wire.ObjectID) ([]transfer.Source, error) {
 	var hint archive.Hint
 	if _, here, err := r.rings.Head(object); err != nil {
 		return nil, err
 	} else if here {
-		if hint, err = r.archiver.Archive(ctx, object); err != nil {
+		if hint, err = r.archiver.Hint(object); err != nil {
 			return nil, err
 		}
 	} else {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/atollnet/atoll/internal/wire"
@@ -19,25 +20,44 @@ const (
 	publishEvery = time.Hour
 )
 
-// keepUptime counts the time for which leases run.
-func (n *Node) keepUptime(ctx context.Context) error {
+// countUptime writes down the time for which leases run. What cannot be written
+// now, on a full disk, is written with the next tick.
+func countUptime(ctx context.Context, add func(seconds uint64) error, log *slog.Logger) error {
 	tick := time.NewTicker(uptimeTick)
 	defer tick.Stop()
+	unwritten := uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := n.shares.Tick(uint64(uptimeTick / time.Second)); err != nil {
-				return err
-			}
 		}
+		unwritten += uint64(uptimeTick / time.Second)
+		if err := add(unwritten); err != nil {
+			log.Warn("counting uptime", "error", err)
+			continue
+		}
+		unwritten = 0
 	}
+}
+
+// published is when an object's head was last published, and how many peers
+// were known then.
+type published struct {
+	at    time.Time
+	peers int
+}
+
+// due reports whether it is to be published again: long ago, or when twice as
+// many peers are known, for those who were nearest to it then may not be now,
+// and what is archived may lie on few.
+func (p published) due(now time.Time, peers int) bool {
+	return now.Sub(p.at) > publishEvery || peers >= 2*p.peers
 }
 
 // keepArchived archives and publishes what a put did not wait for.
 func (n *Node) keepArchived(ctx context.Context) error {
-	published := make(map[wire.ObjectID]time.Time)
+	last := make(map[wire.ObjectID]published)
 	tick := time.NewTicker(archiveTick)
 	defer tick.Stop()
 	for {
@@ -48,21 +68,26 @@ func (n *Node) keepArchived(ctx context.Context) error {
 		}
 		ids, err := n.rings.Objects()
 		if err != nil {
-			return err
+			n.log.Warn("archiving", "error", err)
 		}
 		for _, id := range ids {
-			n.archive(ctx, id, published)
+			n.archive(ctx, id, last)
 		}
 	}
 }
 
-// archive archives an object if something is pending or its head has not been
-// published for long. Failures are tried again at the next tick.
-func (n *Node) archive(ctx context.Context, id wire.ObjectID, published map[wire.ObjectID]time.Time) {
+// archive archives an object if something is pending or its head is to be
+// published again. Failures are tried again at the next tick.
+func (n *Node) archive(ctx context.Context, id wire.ObjectID, last map[wire.ObjectID]published) {
+	peers := len(n.Candidates())
+	if peers == 1 {
+		return // there is nobody to tell
+	}
 	pending, err := n.ring.archiver.Pending(id)
-	if err == nil && (pending || time.Since(published[id]) > publishEvery) && !n.alone() {
+	now := time.Now()
+	if err == nil && (pending || last[id].due(now, peers)) {
 		if err = n.ring.Archive(ctx, id); err == nil {
-			published[id] = time.Now()
+			last[id] = published{now, peers}
 		}
 	}
 	if err != nil && ctx.Err() == nil {
