@@ -114,7 +114,7 @@ func (c *call) send(route string, query any, body io.Reader) (*http.Response, er
 		return nil, err
 	}
 	r.Header.Set(protocol.HeaderTimeout, c.timeout.String())
-	w, err := c.http.RoundTrip(r.WithContext(c.ctx))
+	w, err := c.roundTrip(r.WithContext(c.ctx))
 	if err != nil {
 		return nil, c.broken(err)
 	}
@@ -125,6 +125,35 @@ func (c *call) send(route string, query any, body io.Reader) (*http.Response, er
 	}
 	defer w.Body.Close()
 	return nil, c.failure(w)
+}
+
+// roundTrip returns when the context ends, even if the transport does not: it
+// may be waiting for the body, and a read of an idle pipe or terminal ends
+// when its writer wants. The transport then lets go of the body at that read.
+func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		return c.http.RoundTrip(r)
+	}
+	type answer struct {
+		w   *http.Response
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		w, err := c.http.RoundTrip(r)
+		answers <- answer{w, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.w, a.err
+	case <-r.Context().Done():
+		go func() {
+			if a := <-answers; a.w != nil {
+				a.w.Body.Close()
+			}
+		}()
+		return nil, context.Cause(r.Context())
+	}
 }
 
 func (c *call) failure(w *http.Response) error {
