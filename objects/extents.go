@@ -88,15 +88,14 @@ func (w *extentWriter) open(ctx context.Context) (err error) {
 func (g *Gateway) startUpload(ctx context.Context, object wire.ObjectID, bytes int64) (*transfer.Upload, error) {
 	all := g.Peers.Candidates()
 	k, n := plan.ForExtent(g.planner.redundancy(len(all)), bytes)
-	candidates := without(all, g.Self)
-	if len(candidates) < n {
-		candidates = all
-	}
 	var seed [32]byte
 	if _, err := g.Random.Read(seed[:]); err != nil {
 		return nil, errs.Wrap("choose holders", "", err)
 	}
-	h, err := chooseHolders(k, n, bytes, candidates, seed)
+	h, err := chooseHolders(k, n, bytes, g.askable(n, g.failures.without(all)), seed, g.failures)
+	if err != nil {
+		h, err = chooseHolders(k, n, bytes, g.askable(n, all), seed, g.failures)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +104,14 @@ func (g *Gateway) startUpload(ctx context.Context, object wire.ObjectID, bytes i
 		Enough: h.enough(), Spare: h.spare, Failed: h.hasFailed,
 		LeaseSeconds: g.LeaseSeconds, Linger: g.Linger,
 	})
+}
+
+// askable leaves this peer out where the others are enough.
+func (g *Gateway) askable(n int, all []plan.Candidate) []plan.Candidate {
+	if others := without(all, g.Self); len(others) >= n {
+		return others
+	}
+	return all
 }
 
 // planner remembers the plan for the present number of peers: planning takes

@@ -1,12 +1,18 @@
 package objects
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/plan"
+	"github.com/atollnet/atoll/objects/transfer"
 )
 
 // holders are the peers that take the shares of one extent, and those that may
@@ -19,16 +25,17 @@ type holders struct {
 	mu     sync.Mutex
 	given  map[wire.PeerID]int // shares that each was asked to take
 	failed map[wire.PeerID]bool
+	lately *failures
 }
 
 // chooseHolders places an extent of (k, n) of which so many bytes are known.
 // Room is looked for as if the extent became as large as extents are; where
 // peers are nearly full, for what is known of it: they refuse what does not
 // fit. The error is of kind Full when nobody has room.
-func chooseHolders(k, n int, bytes int64, candidates []plan.Candidate, seed [32]byte) (*holders, error) {
+func chooseHolders(k, n int, bytes int64, candidates []plan.Candidate, seed [32]byte, lately *failures) (*holders, error) {
 	h := &holders{
 		k: k, n: n, candidates: candidates,
-		given: make(map[wire.PeerID]int), failed: make(map[wire.PeerID]bool),
+		given: make(map[wire.PeerID]int), failed: make(map[wire.PeerID]bool), lately: lately,
 	}
 	usual := wire.ExtentStripesMax * wire.SealedBytesMax / (2 * k)
 	least := int(bytes)/k + 1
@@ -60,11 +67,16 @@ func (h *holders) count() (placed int) {
 // enough returns how many shares must be stored.
 func (h *holders) enough() int { return plan.Enough(h.k, h.n, len(h.given)) }
 
-// hasFailed notes that a peer did not take a share.
-func (h *holders) hasFailed(p wire.PeerID, _ error) {
+// hasFailed notes that a peer did not take a share. One that said why is asked
+// again for the next extent, one that said nothing is not.
+func (h *holders) hasFailed(p wire.PeerID, err error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.failed[p] = true
+	h.mu.Unlock()
+	var refusal *transfer.Refusal
+	if !errors.As(err, &refusal) && !errors.Is(err, transfer.ErrClosed) && !errors.Is(err, context.Canceled) {
+		h.lately.note(p)
+	}
 }
 
 // spare names a peer for another share: one that has not failed and has the
@@ -96,4 +108,40 @@ func (h *holders) most() int {
 		return h.k // more would be lost with it
 	}
 	return (h.n + left - 1) / left
+}
+
+const (
+	// avoidFor is how long a peer that did not answer is left out: longer than
+	// the extents of one put are apart, so that they do not wait for it one
+	// after another, and until the network itself has noticed.
+	avoidFor = time.Minute
+	// failuresMax bounds the peers that are remembered; further ones are asked
+	// again at once.
+	failuresMax = 1024
+)
+
+// failures are the peers that did not take a share lately.
+type failures struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	until map[wire.PeerID]time.Time
+}
+
+func (f *failures) note(p wire.PeerID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	maps.DeleteFunc(f.until, func(_ wire.PeerID, until time.Time) bool { return !now.Before(until) })
+	if len(f.until) < failuresMax {
+		f.until[p] = now.Add(avoidFor)
+	}
+}
+
+// without returns the candidates that have not failed lately.
+func (f *failures) without(all []plan.Candidate) []plan.Candidate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	return slices.DeleteFunc(slices.Clone(all), func(c plan.Candidate) bool { return now.Before(f.until[c.Peer]) })
 }

@@ -2,11 +2,15 @@ package objects
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/plan"
+	"github.com/atollnet/atoll/objects/transfer"
 	"github.com/atollnet/atoll/objects/update"
 )
 
@@ -19,13 +23,17 @@ func roomy(n int, free uint64) (all []plan.Candidate) {
 	return all
 }
 
+func newFailures() *failures {
+	return &failures{now: time.Now, until: make(map[wire.PeerID]time.Time)}
+}
+
 func TestSparesShareWhatFailedHoldersLeave(t *testing.T) {
 	for _, c := range []struct{ peers, dead int }{
 		{1, 0}, {1, 1}, {2, 1}, {10, 3}, {31, 10}, {32, 1}, {33, 1}, {50, 16}, {200, 100},
 	} {
 		const k, n = 16, 32
 		candidates := roomy(c.peers, 1<<40)
-		h, err := chooseHolders(k, n, 1<<20, candidates, [32]byte{1})
+		h, err := chooseHolders(k, n, 1<<20, candidates, [32]byte{1}, newFailures())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +61,7 @@ func TestSparesShareWhatFailedHoldersLeave(t *testing.T) {
 }
 
 func TestSparesEnd(t *testing.T) {
-	h, err := chooseHolders(4, 16, 20_000, roomy(5, 1<<40), [32]byte{1})
+	h, err := chooseHolders(4, 16, 20_000, roomy(5, 1<<40), [32]byte{1}, newFailures())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +89,44 @@ func TestRoomIsLookedForByWhatIsKnown(t *testing.T) {
 		"nobody has room":              {20_000, 4_000, false},
 		"room on too few, each enough": {1 << 20, 70_000, false},
 	} {
-		h, err := chooseHolders(4, 16, c.bytes, roomy(3, c.free), [32]byte{1})
+		h, err := chooseHolders(4, 16, c.bytes, roomy(3, c.free), [32]byte{1}, newFailures())
 		if (err == nil) != c.fits || err != nil && (errs.KindOf(err) != errs.Full || errs.HintOf(err) == "") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err == nil && h.enough() < 4 {
 			t.Errorf("%s: %d shares are enough", name, h.enough())
 		}
+	}
+}
+
+func TestWhoDidNotAnswerIsLeftOutForAWhile(t *testing.T) {
+	now := time.UnixMilli(0)
+	f := newFailures()
+	f.now = func() time.Time { return now }
+	candidates := roomy(20, 1<<40)
+	h, err := chooseHolders(4, 16, 10_000, candidates, [32]byte{1}, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.hasFailed(candidates[3].Peer, errors.New("no answer"))
+	h.hasFailed(candidates[4].Peer, &transfer.Refusal{Kind: transfer.RefusedFull})
+	h.hasFailed(candidates[5].Peer, context.Canceled)
+	if left := f.without(candidates); len(left) != 19 || left[3].Peer != candidates[4].Peer {
+		t.Errorf("%d of 20 are left", len(left))
+	}
+	now = now.Add(avoidFor)
+	if left := f.without(candidates); len(left) != 20 {
+		t.Errorf("%d of 20 are left after a while", len(left))
+	}
+}
+
+func TestFailuresAreBounded(t *testing.T) {
+	f := newFailures()
+	for i := range 2 * failuresMax {
+		f.note(wire.PeerID{byte(i), byte(i >> 8)})
+	}
+	if len(f.until) != failuresMax {
+		t.Errorf("%d peers are remembered, limit %d", len(f.until), failuresMax)
 	}
 }
 

@@ -76,6 +76,7 @@ type Gateway struct {
 	Config
 	planner  planner
 	sessions sessions
+	failures *failures
 }
 
 // New returns a Gateway.
@@ -89,5 +90,8 @@ func New(c Config) *Gateway {
 	if c.Linger == 0 {
 		c.Linger = 10 * time.Second
 	}
-	return &Gateway{Config: c, sessions: sessions{random: c.Random}}
+	return &Gateway{
+		Config: c, sessions: sessions{random: c.Random},
+		failures: &failures{now: c.Now, until: make(map[wire.PeerID]time.Time)},
+	}
 }

@@ -30,7 +30,7 @@ func wrongReferences(t *testing.T, c *cluster) {
 		{"mistyped", mistyped(text), errs.Usage},
 		{"cut off", text[:len(text)/2], errs.Usage},
 		{"unknown object", object.String(), errs.NotFound},
-		{"unknown node", node.String(), errs.Usage}, // it reads as an empty directory
+		{"unknown node", node.String(), errs.NotFound},
 		{"wrong key", key.String(), errs.Refused},
 		{"nothing at the path", path.String(), errs.NotFound},
 		{"version to come", text + "@999", errs.NotFound},
