@@ -2,8 +2,10 @@ package wire
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"lukechampine.com/blake3"
+	"lukechampine.com/blake3/guts"
 )
 
 // Context separates hashes of different kinds: BLAKE3's derive-key mode makes
@@ -38,8 +40,50 @@ func Derive(c Context, parts ...[]byte) (out [HashSize]byte) {
 			material = append(material, p...)
 		}
 	}
+	if len(material) <= guts.ChunkSize {
+		return deriveChunk(c, material)
+	}
 	blake3.DeriveKey(out[:], string(c), material)
 	return out
+}
+
+// deriveChunk is DeriveKey for material of one chunk, which most of what is
+// named is: it hashes no context again and allocates nothing.
+func deriveChunk(c Context, material []byte) (out [HashSize]byte) {
+	key := contextKey(c)
+	n := guts.CompressChunk(material, &key, 0, guts.FlagDeriveKeyMaterial)
+	n.Flags |= guts.FlagRoot
+	words := guts.CompressNode(n)
+	for i, w := range words[:HashSize/4] {
+		binary.LittleEndian.PutUint32(out[4*i:], w)
+	}
+	return out
+}
+
+// contextKeys holds the hash of each context that was used. Contexts are
+// constants of our packages, so it does not grow beyond them.
+var contextKeys sync.Map
+
+// contextKey returns the key that a context stands for in BLAKE3's derive-key
+// mode.
+func contextKey(c Context) [8]uint32 {
+	if key, found := contextKeys.Load(c); found {
+		return key.([8]uint32)
+	}
+	n := contextNode([]byte(c))
+	words := guts.CompressNode(n)
+	key := [8]uint32(words[:8])
+	contextKeys.Store(c, key)
+	return key
+}
+
+func contextNode(context []byte) guts.Node {
+	if len(context) > guts.ChunkSize {
+		panic("wire: context of more than a chunk")
+	}
+	n := guts.CompressChunk(context, &guts.IV, 0, guts.FlagDeriveKeyContext)
+	n.Flags |= guts.FlagRoot
+	return n
 }
 
 // Uint64 returns v as 8 bytes, big endian, for use in hashes and in keys that
