@@ -41,8 +41,8 @@ type Reader struct {
 }
 
 // indexEntriesMax bounds the entries of the indexes that a Reader keeps, at
-// some 48 bytes each: as many nodes as a volume of 10 TiB has.
-const indexEntriesMax = 1 << 20
+// some 48 bytes each. HintExtentsMax full extents of usual nodes have fewer.
+const indexEntriesMax = 1 << 19
 
 // NewReader returns a Reader over an archive. A zero hint reads the local store
 // alone.
