@@ -64,3 +64,36 @@ func FuzzProposal(f *testing.F) {
 		}
 	})
 }
+
+func FuzzMessage(f *testing.F) {
+	r := genesisOf(4).Body.Ring()
+	c := sign(r, Commit, decisionOf(r, 1, wire.VersionID{}), 2, 0, 2, 3)
+	batch := Batch{Updates: [][]byte{[]byte("a")}, Outcomes: [][]byte{{1}}}
+	p := Proposal{Decision: Decision{Version: 1, Outcomes: batch.Digest()}, Batch: batch}
+	for _, m := range []Message{
+		&Request{Update: []byte("a")}, &PrePrepare{View: 1, Proposal: p, Parent: &c}, &Vote{Kind: Commit, Version: 1}, &Suspect{View: 3},
+		&ViewChange{Member: 1, View: 2, Commit: &c}, &NewView{View: 2, Changes: []ViewChange{{View: 2, Prepared: &c}}},
+		&Progress{Version: 1}, &Announce{Commit: c}, &Fetch{Version: 1}, &Data{Proposal: p, Commit: &c},
+	} {
+		f.Add(EncodeMessage(r.Object, 1, m))
+	}
+	replica := func() *Replica {
+		x, err := New(Config{Ring: r, Self: 0, Key: ringKey(1, 0)}, Saved{})
+		if err != nil {
+			f.Fatal(err)
+		}
+		return x
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		object, epoch, m, err := ParseMessage(b)
+		if err != nil {
+			return
+		}
+		if again := EncodeMessage(object, epoch, m); !bytes.Equal(again, b) {
+			t.Errorf("%x is written as %x", b, again)
+		}
+		for from := range 4 {
+			replica().Step(0, Receive{From: from, Message: m}) // it does not panic
+		}
+	})
+}

@@ -212,7 +212,7 @@ func (r *Replica) prePrepare(from int, m *PrePrepare) {
 	case r.decided != nil && r.decided.Decision.ID() == d.ID():
 		r.know(&m.Proposal)
 		return
-	case m.View != r.state.View || r.state.Changing || r.offered != nil || r.decided != nil:
+	case m.View != r.state.View || r.state.Changing || r.offered != nil || r.decided != nil || r.target > r.head.version:
 		return
 	case r.current != nil:
 		if r.state.Accepted.Decision == d.ID() {

@@ -44,7 +44,7 @@ type Options struct {
 // Rough returns the options of a run with all kinds of trouble.
 func Rough(seed uint64, members, liars int) Options {
 	return Options{
-		Seed: seed, Members: members, Liars: liars, Events: 1000,
+		Seed: seed, Members: members, Liars: liars, Events: 800,
 		Drop: 0.05, Duplicate: 0.05, Crash: 0.004, Divide: 0.002, Isolate: 0.02, DelayMilliMax: 200,
 	}
 }
