@@ -328,21 +328,3 @@ func TestIdleObjects(t *testing.T) {
 		c.stopAll()
 	})
 }
-
-func BenchmarkSubmit(b *testing.B) {
-	disk := kvtest.NewMemory()
-	h, err := New(Config{Self: peer(0), Store: disk, Executor: &toy{store: disk}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer h.Close()
-	g := newGenesis("home", 1)
-	if err := h.Create(context.Background(), g, ringKey(0)); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := h.Submit(context.Background(), g.Body.ObjectID(), []byte("update")); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
