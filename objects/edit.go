@@ -12,17 +12,35 @@ import (
 	"github.com/atollnet/atoll/objects/update"
 )
 
+// mkdirTriesMax is how often a directory is tried again because another writer
+// made one of those above it meanwhile.
+const mkdirTriesMax = 8
+
 // Mkdir makes a directory and returns when it is ordered. With parents it makes
 // those above it too, and what exists is no error.
-func (g *Gateway) Mkdir(ctx context.Context, p Place, path string, attr envelope.Attr, parents bool) (Change, error) {
+func (g *Gateway) Mkdir(ctx context.Context, p Place, path string, attr envelope.Attr, parents bool) (c Change, err error) {
+	for range mkdirTriesMax {
+		var stale bool
+		c, stale, err = g.tryMkdir(ctx, p, path, attr, parents)
+		if !stale || !parents {
+			break
+		}
+	}
+	return c, err
+}
+
+// tryMkdir is stale if the ring refused what the snapshot allowed.
+func (g *Gateway) tryMkdir(ctx context.Context, p Place, path string, attr envelope.Attr, parents bool) (c Change, stale bool, err error) {
 	s, root, err := g.snapshotOf(ctx, p)
 	if err != nil {
-		return Change{}, err
+		return Change{}, false, err
 	}
 	w := g.newWriter(ctx, p.Object)
-	change, err := w.mkdir(s, root, path, attr, parents)
-	change.Report, err = w.finish(err)
-	return change, errs.Wrap("make directory", display(path), err)
+	c, err = w.mkdir(s, root, path, attr, parents)
+	stale = err == nil
+	c.Report, err = w.finish(err)
+	stale = stale && errs.KindOf(err) == errs.Conflict
+	return c, stale, errs.Wrap("make directory", display(path), err)
 }
 
 func (w *writer) mkdir(s *Snapshot, root *Entry, path string, attr envelope.Attr, parents bool) (Change, error) {

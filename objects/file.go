@@ -27,7 +27,8 @@ type fileWriter struct {
 
 	under   wire.NodeID // where blocks go: id, or a fresh one
 	staged  bool        // under differs from id
-	replace bool        // id has content already
+	old     *Entry      // what stands there, if not a directory
+	replace bool        // old is a file, and id its own
 	self    entryChange // no key: it has no self entry
 	pending []*block    // not yet appended
 	blocks  int
@@ -134,8 +135,11 @@ func (f *fileWriter) publish(entry entryChange) error {
 }
 
 func (f *fileWriter) actions(entry entryChange, applied wire.Version) (all []update.Action) {
-	if f.replace {
-		all = append(all, update.Delete(entry.key), update.Delete(selfKey(f.id, f.secrets)), update.DeleteFile(f.id))
+	if f.old != nil {
+		all = append(all, update.Delete(entry.key), update.Delete(selfKey(f.old.ID, f.old.Key.Secrets())))
+	}
+	if f.old != nil && f.old.Kind == update.KindFile {
+		all = append(all, update.DeleteFile(f.old.ID))
 	}
 	if f.staged {
 		all = append(all, update.CopyFile(f.under, f.id, applied), update.DeleteFile(f.under))

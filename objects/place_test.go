@@ -1,10 +1,14 @@
 package objects
 
 import (
+	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
@@ -168,5 +172,77 @@ func TestDirectoryThatIsItsOwnDescendant(t *testing.T) {
 	}
 	if _, err := g.Remove(t.Context(), w.place, "a", true, nil); err != nil {
 		t.Errorf("remove: %v", err)
+	}
+}
+
+func TestKindThatChangesLeavesNothingBehind(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	put := func(kind update.EntryKind, target string) Change {
+		f := File{Kind: kind, Named: true, Attr: envelope.Attr{Mode: 0o600, Target: target}}
+		c, err := g.Put(t.Context(), Dest{Place: w.place, Path: "x"}, f, strings.NewReader("content"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	file := put(update.KindFile, "")
+	link := put(update.KindSymlink, "there")
+	if e, err := w.node(g, file); errs.KindOf(err) != errs.NotFound {
+		t.Errorf("the file that a link took the place of: %+v, %v", e, err)
+	}
+	put(update.KindFile, "")
+	if e, err := w.node(g, link); errs.KindOf(err) != errs.NotFound {
+		t.Errorf("the link that a file took the place of: %+v, %v", e, err)
+	}
+	if got, err := w.read(g, "x"); err != nil || string(got) != "content" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestDirectoriesMadeAtTheSameTime(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	var all errgroup.Group
+	for i := range 6 {
+		all.Go(func() error {
+			_, err := g.Mkdir(t.Context(), w.place, fmt.Sprint("a/b/", i), envelope.Attr{Mode: 0o700}, true)
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
+	}
+	s, root, _ := g.snapshotOf(t.Context(), w.place)
+	n := 0
+	for range s.Walk(t.Context(), root) {
+		n++
+	}
+	if n != 8 {
+		t.Errorf("%d entries, want a, a/b and six in it", n)
+	}
+}
+
+// busyRing refuses each update once, as a full version does.
+type busyRing struct {
+	*memoryRing
+	refused map[string]bool
+}
+
+func (r *busyRing) Submit(ctx context.Context, object wire.ObjectID, signed []byte) (Ordered, error) {
+	if !r.refused[string(signed)] {
+		r.refused[string(signed)] = true
+		return Ordered{Outcome: update.Outcome{Status: update.Refused, Reason: update.ReasonBusy}}, nil
+	}
+	return r.memoryRing.Submit(ctx, object, signed)
+}
+
+func TestUpdateThatFoundTheVersionFullIsSentAgain(t *testing.T) {
+	w := newWorld(t, 3)
+	g := w.gateway(0)
+	g.Ring = &busyRing{&memoryRing{w, 0}, make(map[string]bool)}
+	w.put(g, "f", []byte("x"))
+	if got, err := w.read(g, "f"); err != nil || string(got) != "x" {
+		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -58,7 +58,7 @@ type Config struct {
 	Network transfer.Network
 	Fetcher *transfer.Fetcher
 	Nodes   archive.Nodes
-	Random  io.Reader // crypto/rand, but in tests
+	Random  io.Reader // crypto/rand, but in tests; used from several goroutines
 	Now     func() time.Time
 	Log     *slog.Logger
 

@@ -87,6 +87,9 @@ func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, con
 		w: w, volume: volume, secrets: key.Secrets(), id: id, under: id, self: self,
 		replace: t.old != nil && t.old.Kind == update.KindFile,
 	}
+	if t.old != nil && !t.old.IsDir() {
+		fw.old = t.old
+	}
 	if f.Kind == update.KindFile {
 		if fw.replace {
 			if fw.known, err = s.knownBlocks(w.ctx, t.old); err != nil {

@@ -54,9 +54,17 @@ func (g *Gateway) submit(ctx context.Context, object wire.ObjectID, b *batch) (O
 		Object: object, Session: s.id, Seq: s.next(), Until: head.Version + untilAhead,
 		Clauses: []update.Clause{b.clause}, Extents: b.extents,
 	})
-	ordered, err := g.Ring.Submit(ctx, object, signed.Encode())
-	if err != nil {
-		return Ordered{}, err
+	for {
+		ordered, err := g.Ring.Submit(ctx, object, signed.Encode())
+		if err != nil {
+			return Ordered{}, err
+		}
+		// A full version refuses and forgets an update: the next may take it.
+		if ordered.Outcome.Reason != update.ReasonBusy {
+			return ordered, ordered.Outcome.Err()
+		}
+		if ctx.Err() != nil {
+			return Ordered{}, context.Cause(ctx)
+		}
 	}
-	return ordered, ordered.Outcome.Err()
 }

@@ -52,7 +52,7 @@ type world struct {
 func newWorld(t *testing.T, n int) *world {
 	seed := [32]byte{42}
 	w := &world{
-		t: t, owner: wire.NewKey([32]byte{1}), object: wire.ObjectID{7}, random: rand.NewChaCha8(seed),
+		t: t, owner: wire.NewKey([32]byte{1}), object: wire.ObjectID{7}, random: &lockedReader{r: rand.NewChaCha8(seed)},
 		now: time.UnixMilli(1_700_000_000_000), store: kvtest.NewMemory(), nodes: newMemoryNodes(),
 	}
 	w.place = Place{Object: w.object, Node: wire.NodeID{1}, Key: envelope.NodeKey{2}, Root: true}
@@ -85,8 +85,26 @@ func (w *world) gateway(i int) *Gateway {
 	w.t.Cleanup(fetcher.Close)
 	return New(Config{
 		Self: w.holders[i].id, Author: w.owner, Ring: &memoryRing{w, i}, Peers: w, Network: w,
-		Fetcher: fetcher, Nodes: nodes, Random: w.random, Now: func() time.Time { return w.now }, Linger: time.Second,
+		Fetcher: fetcher, Nodes: nodes, Random: w.random, Now: w.clock, Linger: time.Second,
 	})
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// lockedReader may be used from several goroutines, as crypto/rand.
+type lockedReader struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lockedReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(p)
 }
 
 // locate names who holds shares of an extent, as provider records do.
