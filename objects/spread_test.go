@@ -44,3 +44,20 @@ func TestPuttingAgainSpreadsWhatLiesOnOnePeer(t *testing.T) {
 	}
 	w.holds(reader, "t", tree)
 }
+
+func TestOnePeerAloneKeepsOneCopy(t *testing.T) {
+	w := newWorld(t, 1)
+	g := w.gateway(0)
+	content := random(3, 3<<20)
+	c := w.put(g, "f", content)
+	if len(c.Holders) != 1 || c.Missing != 0 {
+		t.Errorf("%d holders, %d shares missing", len(c.Holders), c.Missing)
+	}
+	if got, err := w.read(g, "f"); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	s, root, _ := g.snapshotOf(t.Context(), w.place)
+	if h, err := s.Check(t.Context(), root, nil, true, func(int, int) {}); err != nil || !h.Alone || !h.Extents[0].Healthy {
+		t.Errorf("check: %+v, %v", h, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -326,3 +327,31 @@ func (h *holder) Indexes(id wire.ExtentID) (all []int, err error) {
 }
 
 func (h *holder) FreeBytes() uint64 { return 1 << 40 }
+
+// holds checks that a directory has exactly these files.
+func (w *world) holds(g *Gateway, dir string, content map[string][]byte) {
+	w.t.Helper()
+	s, root, err := g.snapshotOf(w.t.Context(), w.place)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	top, err := s.Lookup(w.t.Context(), root, dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	files := 0
+	err = s.ReadTree(w.t.Context(), top, func(e *Entry, r io.Reader) error {
+		if e.IsDir() {
+			return nil
+		}
+		files++
+		got, err := io.ReadAll(r)
+		if want := content[e.Path[len(top.Path)+1:]]; err == nil && !bytes.Equal(got, want) {
+			err = fmt.Errorf("%s: %d bytes, want %d", e.Path, len(got), len(want))
+		}
+		return err
+	})
+	if err != nil || files != len(content) {
+		w.t.Errorf("%d files, want %d; %v", files, len(content), err)
+	}
+}
