@@ -20,10 +20,8 @@ func (b backend) Status(context.Context) (api.Status, error) {
 		StoredBytes: usage.StoredBytes, QuotaBytes: usage.QuotaBytes,
 		UptimeSec: int64(time.Since(b.started).Seconds()),
 	}
+	s.Peers = b.live()
 	for _, i := range b.census.Known() {
-		if !i.Suspect {
-			s.Peers++
-		}
 		if i.Connected {
 			s.Connected++
 		}
@@ -80,7 +78,7 @@ func (b backend) doctorPeers() api.Finding {
 		return api.Finding{Severity: api.Warning, Subject: "peers", Message: "no other peer is known: what is put here exists once",
 			Hint: "ask somebody for the output of `peerctl invite` and start peerd with --join"}
 	}
-	return api.Finding{Severity: api.OK, Subject: "peers", Message: fmt.Sprintf("%d others are known", len(b.Candidates())-1)}
+	return api.Finding{Severity: api.OK, Subject: "peers", Message: fmt.Sprintf("%d others are known, %d of them have room", b.live(), len(b.Candidates())-1)}
 }
 
 func (b backend) doctorDHT(context.Context) api.Finding {

@@ -21,11 +21,15 @@ var (
 // network opens streams for package transfer.
 type network struct {
 	host *p2p.Host
+	lost func(wire.PeerID) // told of peers to which no stream could be opened
 }
 
 func (n network) Open(ctx context.Context, peer wire.PeerID, protocol string) (transfer.Stream, error) {
 	s, err := n.host.Open(ctx, peer, protocol)
 	if err != nil {
+		if ctx.Err() == nil {
+			n.lost(peer)
+		}
 		return nil, err // not s: a nil *p2p.Stream would be a Stream
 	}
 	if protocol == transfer.ProtocolPut {

@@ -120,7 +120,7 @@ func (n *Node) openGateway(context.Context) error {
 	if n.rings, err = runner.New(runner.Config{Self: n.host.Self(), Store: n.store, Executor: executor{nodes}, Log: n.log}); err != nil {
 		return err
 	}
-	streams := network{n.host}
+	streams := network{n.host, n.census.Lost}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
 	n.ring = &ring{rings: n.rings, dht: n.dht, alone: n.alone}
 	n.gateway = objects.New(objects.Config{

@@ -37,8 +37,18 @@ func (n *Node) Candidates() []plan.Candidate {
 	return all
 }
 
+// live returns how many other peers are known and answer, full ones among them.
+func (n *Node) live() (others int) {
+	for _, i := range n.census.Known() {
+		if !i.Suspect {
+			others++
+		}
+	}
+	return others
+}
+
 // alone reports whether this peer knows no other.
-func (n *Node) alone() bool { return len(n.Candidates()) == 1 }
+func (n *Node) alone() bool { return n.live() == 0 }
 
 // locate finds holders of an extent through the DHT.
 func (n *Node) locate(ctx context.Context, extent wire.ExtentID) ([]wire.PeerID, error) {
