@@ -106,13 +106,23 @@ func Newf(op, subject string, kind Kind, format string, args ...any) error {
 	return New(op, subject, kind, fmt.Errorf(format, args...))
 }
 
-// Wrap adds an operation and a subject and keeps the cause's kind and hint. It
-// returns nil for a nil cause.
+// Wrap adds an operation and a subject, unless the cause names them itself, and
+// keeps the cause's kind and hint. It returns nil for a nil cause.
 func Wrap(op, subject string, cause error) error {
-	if cause == nil {
-		return nil
+	if cause == nil || says(cause, op, subject) {
+		return cause
 	}
 	return New(op, subject, Other, cause)
+}
+
+// says reports whether an error, or the one that its hint is for, begins with
+// this operation and subject already.
+func says(err error, op, subject string) bool {
+	if h, ok := err.(*hinted); ok {
+		err = h.error
+	}
+	e, ok := err.(*Error)
+	return ok && e.Op == op && e.Subject == subject
 }
 
 // Hint attaches what a person can do next. It returns nil for a nil error.
