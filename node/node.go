@@ -122,7 +122,7 @@ func (n *Node) openGateway(context.Context) error {
 	}
 	streams := network{n.host, n.census.Lost}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
-	n.ring = &ring{rings: n.rings, dht: n.dht, alone: n.alone}
+	n.ring = &ring{rings: n.rings, dht: n.dht, others: n.live}
 	n.gateway = objects.New(objects.Config{
 		Self: n.host.Self(), Author: n.volumes.author(), Ring: n.ring, Peers: n,
 		Network: streams, Fetcher: n.fetcher, Nodes: nodes,

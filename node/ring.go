@@ -26,7 +26,7 @@ type ring struct {
 	rings    *runner.Host
 	dht      *dht.DHT
 	archiver *archive.Archiver
-	alone    func() bool // no other peer is known
+	others   func() int // how many other peers are known and answer
 }
 
 // Submit has an update ordered.
@@ -118,7 +118,7 @@ func (r *ring) Archive(ctx context.Context, object wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
-	if r.alone() {
+	if r.others() == 0 {
 		return nil // there is nobody to tell
 	}
 	head.Hint = hint.Encode()
@@ -127,14 +127,22 @@ func (r *ring) Archive(ctx context.Context, object wire.ObjectID) error {
 		return err
 	}
 	confirmed, err := r.dht.PutHead(ctx, object, value)
-	if err == nil && confirmed == 0 {
-		err = errs.New("publish head", object.String(), errs.TooFew, errors.New("no peer confirmed it"))
+	if needed := headCopies(r.others()); err == nil && confirmed < needed {
+		err = errs.Newf("publish head", object.String(), errs.TooFew, "%d peers confirmed it, %d are needed", confirmed, needed)
 	}
 	if errors.Is(err, dht.ErrOlder) {
 		return nil // a later version was archived and published meanwhile
 	}
 	return err
 }
+
+// headCopiesMin is how many peers must have confirmed a head record before this
+// peer may die. The DHT tries twenty.
+const headCopiesMin = 4
+
+// headCopies is headCopiesMin, or half of the others where there are few: some
+// of them may not serve the DHT.
+func headCopies(others int) int { return min(headCopiesMin, (others+1)/2) }
 
 // archives tells where the nodes of an object are archived by now.
 func (r *ring) archives(ctx context.Context, object wire.ObjectID) ([]transfer.Source, error) {
