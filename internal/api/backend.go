@@ -35,7 +35,8 @@ type Backend interface {
 	// error of body means that the caller gave up: nothing may be committed.
 	Put(ctx context.Context, r PutRequest, body io.Reader) (PutResult, error)
 	// PutTree stores a tree, to the io.EOF of its Next. Any other error means
-	// that the caller gave up: what the destination held before stays.
+	// that the caller gave up: no file is left half written, but those before
+	// it may be there already.
 	PutTree(ctx context.Context, r PutTreeRequest, tree TreeReader) (PutResult, error)
 	// Mkdir makes a directory. One that exists is errs.Conflict, unless Parents.
 	Mkdir(ctx context.Context, r MkdirRequest) (PutResult, error)

@@ -16,7 +16,6 @@
 //	'r'  bft: what rings have decided and voted
 //	'a'  objects/archive: what is archived, and what is still to be
 //	'd'  dht: records and providers
-//	'g'  gateway: caches
 //
 // # What a crash leaves
 //
