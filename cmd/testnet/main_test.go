@@ -197,6 +197,7 @@ func TestKilledUpLeavesNoPeers(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s := newShell(t)
 	s.must("up", "--peers", "2", "--detach")
+	t.Cleanup(func() { s.must("down") })
 	for _, c := range []struct {
 		verb string
 		kind errs.Kind
