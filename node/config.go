@@ -24,7 +24,7 @@ type Config struct {
 	Announce []string // multiaddresses to tell others instead of the found ones
 	Join     []string // invitations or multiaddresses of peers to join through
 
-	QuotaBytes uint64 // most bytes of others' shares to keep; 0: half of the free disk
+	QuotaBytes uint64 // most bytes of shares to keep; 0: half of what the disk has for them
 	Loopback   bool   // a network on one machine: no discovery, no port mapping, no address diversity
 	MDNS       bool   // find peers on the local network
 	PortMap    bool   // ask the router for a port (UPnP, NAT-PMP)
