@@ -54,23 +54,6 @@ type Batch struct {
 	Outcomes [][]byte // one for each, OutcomeBytesMax each
 }
 
-// listed is one line of what Digest hashes.
-type listed struct {
-	_       struct{} `cbor:",toarray"`
-	Request wire.Hash
-	Outcome []byte
-}
-
-// Digest returns the hash of the list of (request, outcome), which a decision
-// holds. It proves a batch without executing it.
-func (b Batch) Digest() wire.Hash {
-	list := make([]listed, len(b.Updates))
-	for i, u := range b.Updates {
-		list[i] = listed{Request: RequestID(u), Outcome: b.Outcomes[i]}
-	}
-	return wire.Hash(wire.Derive(wire.ContextOutcomes, wire.Marshal(list)))
-}
-
 // Check holds the batch against its limits. The error matches ErrBatch.
 func (b Batch) Check() error {
 	if len(b.Updates) == 0 || len(b.Updates) > wire.BatchUpdatesMax || len(b.Outcomes) != len(b.Updates) {

@@ -21,7 +21,6 @@ const (
 	ContextUpdate   Context = "atoll/v1/update"
 	ContextDecision Context = "atoll/v1/decision"
 	ContextRing     Context = "atoll/v1/ring"
-	ContextOutcomes Context = "atoll/v1/outcomes"
 	ContextValue    Context = "atoll/v1/value"
 )
 
