@@ -24,7 +24,10 @@ func (b backend) Init(ctx context.Context, r api.InitRequest) (api.Volume, error
 	if petname == "" {
 		petname = homePetname
 	}
-	v, err := b.newVolume(ctx, petname)
+	if r.Ring != 0 && (r.Ring < 1 || r.Ring > wire.RingMembersMax || r.Ring%3 != 1) {
+		return api.Volume{}, errs.Newf("make volume", petname+":", errs.Usage, "a ring has 1, 4, 7 or 10 members, not %d", r.Ring)
+	}
+	v, err := b.newVolume(ctx, petname, r.Ring)
 	if err != nil {
 		return api.Volume{}, err
 	}
@@ -42,9 +45,6 @@ func (b backend) changeable(ctx context.Context, ref string) (envelope.Target, o
 	t, p, err := b.place(ctx, ref, true)
 	if err == nil && !t.Version.IsNewest() {
 		err = errs.Newf("change", t.Version.String(), errs.Usage, "an earlier version cannot be changed")
-	}
-	if err == nil {
-		err = b.ring.writable(p.Object)
 	}
 	return t, p, err
 }

@@ -18,6 +18,9 @@ import (
 // they are, this says where their nodes go.
 type executor struct {
 	nodes *store.Nodes
+	// changed is told of objects that have a version to be archived. It must
+	// not block.
+	changed func(wire.ObjectID)
 }
 
 // Genesis computes version 0.
@@ -61,6 +64,7 @@ func (e executor) keep(object wire.ObjectID, v wire.Version, nodes []tree.Node) 
 		if err := e.nodes.Write(w, nodes); err != nil {
 			return err
 		}
+		e.changed(object)
 		return archive.Note(w, object, v, nodes)
 	}
 }

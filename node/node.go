@@ -21,6 +21,7 @@ import (
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/node/census"
+	"github.com/atollnet/atoll/node/ringnet"
 	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/archive"
 	"github.com/atollnet/atoll/objects/store"
@@ -49,8 +50,12 @@ type Node struct {
 	census *census.Census
 
 	// What it does for its user.
+	links    *ringnet.Links
+	calls    *ringnet.Client
 	rings    *runner.Host
 	ring     *ring
+	seat     *member
+	agenda   *agenda
 	gateway  *objects.Gateway
 	fetcher  *transfer.Fetcher
 	listener net.Listener
@@ -62,7 +67,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, started: time.Now()}
+	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda()}
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -117,19 +122,35 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 func (n *Node) openGateway(context.Context) error {
 	nodes := store.NewNodes(n.store)
 	var err error
-	if n.rings, err = runner.New(runner.Config{Self: n.host.Self(), Store: n.store, Executor: executor{nodes}, Log: n.log}); err != nil {
+	if err = n.openRings(nodes); err != nil {
 		return err
 	}
 	streams := network{n.host, n.census.Lost}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
-	n.ring = &ring{rings: n.rings, dht: n.dht, others: n.live}
 	n.gateway = objects.New(objects.Config{
 		Self: n.host.Self(), Author: n.volumes.author(), Ring: n.ring, Peers: n,
 		Network: streams, Fetcher: n.fetcher, Nodes: nodes,
 		Random: rand.Reader, Now: time.Now, Log: n.log,
 	})
 	n.ring.archiver = archive.NewArchiver(n.store, nodes, n.gateway)
+	n.links.Listen()
+	n.seat.listen(ringnet.NewServer(n.host, n.log))
 	return n.serveShares()
+}
+
+// openRings makes this peer a member of the rings that it has joined, and the
+// gateway's way to all others. Others are heard once all that it has promised
+// lies open.
+func (n *Node) openRings(nodes *store.Nodes) (err error) {
+	self := n.host.Self()
+	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
+	if n.rings, err = runner.New(runner.Config{Self: self, Store: n.store, Executor: executor{nodes, n.agenda.add}, Transport: n.links, Log: n.log}); err != nil {
+		return err
+	}
+	n.calls = ringnet.NewClient(n.host)
+	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(), others: n.live, log: n.log}
+	n.seat = &member{self: self, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now)}
+	return nil
 }
 
 // serveShares makes this peer a holder.
@@ -189,6 +210,10 @@ func (n *Node) close() error {
 	}
 	if n.rings != nil {
 		n.rings.Close()
+	}
+	if n.links != nil {
+		n.links.Close()
+		n.calls.Close()
 	}
 	if n.dht != nil {
 		note("DHT", n.dht.Close())

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/atollnet/atoll/bft"
@@ -11,160 +13,262 @@ import (
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/node/ringnet"
 	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/archive"
-	"github.com/atollnet/atoll/objects/transfer"
-	"github.com/atollnet/atoll/objects/update"
+	"github.com/atollnet/atoll/objects/tree"
 )
 
-// headLookupMax is how long a read waits for the DHT to tell the newest head.
-const headLookupMax = 20 * time.Second
+const (
+	// headLookupMax is how long a read waits for the DHT to tell the newest head.
+	headLookupMax = 20 * time.Second
+	// headAskMax is how long a read waits for the ring's members.
+	headAskMax = 2 * time.Second
+	// headFresh is how long a head counts as just asked for.
+	headFresh = 300 * time.Millisecond
+)
 
-// ring is the gateway's way to the rings on this peer and to the heads that
-// others published.
+// ring is the gateway's way to the rings of objects, on this peer and on others,
+// and to the heads that they publish.
 type ring struct {
+	self     wire.PeerID
 	rings    *runner.Host
+	calls    *ringnet.Client
 	dht      *dht.DHT
 	archiver *archive.Archiver
+	heads    *heads
 	others   func() int // how many other peers are known and answer
+	log      *slog.Logger
 }
 
-// Submit has an update ordered.
-func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) (objects.Ordered, error) {
-	reply, err := r.rings.Submit(ctx, object, signed)
-	if errors.Is(err, runner.ErrUnknownObject) {
-		return objects.Ordered{}, errElsewhere(object)
+// local returns the head that this peer's own member of a ring has.
+func (r *ring) local(object wire.ObjectID) (known, bool, error) {
+	head, here, err := r.rings.Head(object)
+	if err != nil || !here {
+		return known{}, false, errs.Wrap("read head", object.String(), err)
 	}
-	if err != nil {
-		return objects.Ordered{}, errs.Wrap("order update", object.String(), err)
-	}
-	api.Report(ctx, api.Progress{Phase: "ordering", Unit: "updates"})
-	outcome, err := update.ParseOutcome(reply.Outcome)
-	return objects.Ordered{Version: reply.Version, Outcome: outcome}, err
-}
-
-func errElsewhere(object wire.ObjectID) error {
-	return errs.Hint(
-		errs.New("order update", object.String(), errs.NoQuorum, errors.New("no member of its ring can be reached from this peer")),
-		"this release writes only on the peer that made the volume")
-}
-
-// writable returns an error if updates of the object cannot be ordered from
-// here, so that nothing is sent to holders in vain.
-func (r *ring) writable(object wire.ObjectID) error {
-	_, here, err := r.rings.Head(object)
-	if err == nil && !here {
-		err = errElsewhere(object)
-	}
-	return err
-}
-
-// Head returns the newest head: the ring's own if it is here, else what the DHT
-// has, which never goes back behind what this peer has seen.
-func (r *ring) Head(ctx context.Context, object wire.ObjectID) (objects.Head, error) {
-	if head, here, err := r.rings.Head(object); here || err != nil {
-		return r.local(object, head, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, headLookupMax)
-	defer cancel()
-	value, err := r.dht.Head(ctx, object)
-	if err == nil {
-		return parseHead(object, value)
-	}
-	if errors.Is(err, dht.ErrNotFound) {
-		return objects.Head{}, errs.Hint(errs.New("find head", object.String(), errs.NotFound, err),
-			"check the reference, and with peerctl peers that this peer has joined the network where the object is")
-	}
-	return objects.Head{}, errs.Wrap("find head", object.String(), err)
-}
-
-func (r *ring) local(object wire.ObjectID, head bft.Head, err error) (objects.Head, error) {
-	if err != nil {
-		return objects.Head{}, errs.Wrap("read head", object.String(), err)
+	seen, have := r.heads.find(object)
+	if have && sameCommit(seen.head, head) {
+		return seen, true, nil
 	}
 	verified, err := head.Verify(object)
 	if err != nil {
-		return objects.Head{}, errs.New("read head", object.String(), errs.Damaged, err)
+		return known{}, false, errs.New("read head", object.String(), errs.Damaged, err)
 	}
-	return exportHead(verified), nil
+	return r.heads.learn(object, head, verified), true, nil
 }
 
-func exportHead(v bft.Verified) objects.Head {
-	return objects.Head{Version: v.Decision.Version, Root: v.Decision.State, Time: time.UnixMilli(v.Decision.TimeUnixMilli)}
+func sameCommit(a, b bft.Head) bool {
+	return a.Commit != nil && b.Commit != nil && a.Commit.View == b.Commit.View && a.Commit.Decision == b.Commit.Decision
 }
 
-// parseHead reads a head record.
-func parseHead(object wire.ObjectID, value []byte) (objects.Head, error) {
-	head, verified, err := verifyHead(object, value)
-	if err != nil {
-		return objects.Head{}, errs.New("read head", object.String(), errs.Damaged, err)
-	}
-	h := exportHead(verified)
-	if len(head.Hint) > 0 {
-		// A bad hint can only make a reader look in vain; what is in the local
-		// store can still be read.
-		h.Hint, _ = archive.ParseHint(head.Hint)
-	}
-	return h, nil
-}
-
-// Archive returns when the versions up to now can be read without this peer.
-func (r *ring) Archive(ctx context.Context, object wire.ObjectID) error {
+// record returns the head record of this member, with its hint.
+func (r *ring) record(object wire.ObjectID) ([]byte, error) {
 	head, here, err := r.rings.Head(object)
-	if err != nil || !here {
-		return err
-	}
-	hint, err := r.archiver.Archive(ctx, object)
 	if err != nil {
-		return err
+		return nil, errs.Wrap("read head", object.String(), err)
 	}
-	if r.others() == 0 {
-		return nil // there is nobody to tell
+	if !here {
+		return nil, errs.New("read head", object.String(), errs.NotFound, runner.ErrUnknownObject)
+	}
+	hint, err := r.archiver.Hint(object)
+	if err != nil {
+		return nil, err
 	}
 	head.Hint = hint.Encode()
-	value, err := head.Encode()
-	if err != nil {
-		return err
-	}
-	confirmed, err := r.dht.PutHead(ctx, object, value)
-	if needed := headCopies(r.others()); err == nil && confirmed < needed {
-		err = errs.Newf("publish head", object.String(), errs.TooFew, "%d peers confirmed it, %d are needed", confirmed, needed)
-	}
-	if errors.Is(err, dht.ErrOlder) {
-		return nil // a later version was archived and published meanwhile
-	}
-	return err
+	return head.Encode()
 }
 
-// headCopiesMin is how many peers must have confirmed a head record before this
-// peer may die. The DHT tries twenty.
-const headCopiesMin = 4
-
-// headCopies is headCopiesMin, or half of the others where there are few: some
-// of them may not serve the DHT.
-func headCopies(others int) int { return min(headCopiesMin, (others+1)/2) }
-
-// archives tells where the nodes of an object are archived by now.
-func (r *ring) archives(ctx context.Context, object wire.ObjectID) ([]transfer.Source, error) {
-	var hint archive.Hint
-	if _, here, err := r.rings.Head(object); err != nil {
-		return nil, err
-	} else if here {
-		if hint, err = r.archiver.Hint(object); err != nil {
-			return nil, err
+// take checks a head record from elsewhere and remembers it.
+func (r *ring) take(ctx context.Context, object wire.ObjectID, value []byte) (known, error) {
+	head, verified, err := verifyHead(object, value)
+	if err != nil {
+		return known{}, errs.New("read head", object.String(), errs.Damaged, err)
+	}
+	before, _ := r.heads.find(object)
+	after := r.heads.learn(object, head, verified)
+	if bft.Compare(after.verified, before.verified) > 0 {
+		if err := r.dht.SawHead(ctx, object, value); err != nil {
+			return known{}, errs.Wrap("remember head", object.String(), err)
 		}
-	} else {
-		head, err := r.Head(ctx, object)
+	}
+	return after, nil
+}
+
+// find returns what is known of an object's ring: from memory, from this peer's
+// own member, or from the DHT.
+func (r *ring) find(ctx context.Context, object wire.ObjectID) (known, error) {
+	if k, have := r.heads.find(object); have {
+		return k, nil
+	}
+	if k, here, err := r.local(object); here || err != nil {
+		return k, err
+	}
+	return r.lookup(ctx, object)
+}
+
+// lookup asks the DHT for the newest head.
+func (r *ring) lookup(ctx context.Context, object wire.ObjectID) (known, error) {
+	ctx, cancel := context.WithTimeout(ctx, headLookupMax)
+	defer cancel()
+	value, err := r.dht.Head(ctx, object)
+	if errors.Is(err, dht.ErrNotFound) {
+		return known{}, errs.Hint(errs.New("find head", object.String(), errs.NotFound, err),
+			"check the reference, and with peerctl peers that this peer has joined the network where the object is")
+	}
+	if err != nil {
+		return known{}, errs.Wrap("find head", object.String(), err)
+	}
+	return r.take(ctx, object, value)
+}
+
+// Head returns the newest head that members of the ring give, or, if none
+// answers, the DHT; never one older than this gateway has seen.
+func (r *ring) Head(ctx context.Context, object wire.ObjectID) (objects.Head, error) {
+	k, err := r.newest(ctx, object)
+	if err != nil {
+		return objects.Head{}, err
+	}
+	return k.export(), nil
+}
+
+func (r *ring) newest(ctx context.Context, object wire.ObjectID) (known, error) {
+	k, err := r.find(ctx, object)
+	if err != nil {
+		return k, err
+	}
+	if k.verified.Ring.Index(r.self) >= 0 {
+		if own, here, err := r.local(object); here || err != nil {
+			return own, err
+		}
+	}
+	if time.Since(k.asked) < headFresh {
+		return k, nil
+	}
+	asked := time.Now()
+	fresh, err := r.ask(ctx, object, k)
+	if err != nil {
+		if ctx.Err() != nil {
+			return k, context.Cause(ctx)
+		}
+		api.Note(ctx, "no member of the ring answers; this is the newest version that was published")
+		if fresh, err = r.lookup(ctx, object); err != nil {
+			return k, nil // it has been seen, and certified
+		}
+	}
+	r.heads.note(object, func(k *known) { k.asked = asked })
+	return fresh, nil
+}
+
+// ask asks the ring's members for their heads and returns with the first that is
+// not older than what is known.
+func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, error) {
+	ctx, cancel := context.WithTimeout(ctx, headAskMax)
+	defer cancel()
+	members := k.verified.Ring.Members
+	answers := make(chan known, len(members))
+	failures := make(chan error, len(members))
+	for _, m := range members {
+		go func() {
+			record, err := ringnet.Ask[ringnet.Record](ctx, r.calls, m.Peer, ringnet.KindHead, ringnet.OfObject{Object: object})
+			var got known
+			if err == nil {
+				_, got.verified, err = verifyHead(object, record.Bytes)
+			}
+			if err == nil && bft.Compare(got.verified, k.verified) < 0 {
+				err = errs.Newf("ask ring", m.Peer.String(), errs.NoQuorum, "this member is behind")
+			}
+			if err == nil {
+				got, err = r.take(ctx, object, record.Bytes)
+			}
+			if err != nil {
+				failures <- err
+				return
+			}
+			answers <- got
+		}()
+	}
+	var causes []error
+	for range members {
+		select {
+		case got := <-answers:
+			return got, nil
+		case err := <-failures:
+			causes = append(causes, err)
+		}
+	}
+	return known{}, errs.New("ask ring", object.String(), errs.NoQuorum, errors.Join(causes...))
+}
+
+// export makes it the gateway's.
+func (k known) export() objects.Head {
+	d := k.verified.Decision
+	h := objects.Head{Version: d.Version, Root: d.State, Time: time.UnixMilli(d.TimeUnixMilli)}
+	if len(k.head.Hint) > 0 {
+		// A bad hint can only make a reader look in vain; what is in the local
+		// store, and on the ring, can still be read.
+		h.Hint, _ = archive.ParseHint(k.head.Hint)
+	}
+	return h
+}
+
+// TreeNodes asks the ring's members for nodes of an object's tree, one member
+// after another.
+func (r *ring) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash) ([]tree.Node, error) {
+	k, err := r.find(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	var causes []error
+	for _, m := range r.inOrder(k) {
+		if m == r.self {
+			continue // it has just been looked for in this store
+		}
+		ctx, cancel := context.WithTimeout(ctx, headAskMax)
+		list, err := ringnet.Ask[ringnet.NodeList](ctx, r.calls, m, ringnet.KindNodes, ringnet.Nodes{Object: object, Name: name})
+		cancel()
+		if err == nil {
+			return checkNodes(list, name)
+		}
+		causes = append(causes, err)
+	}
+	return nil, errs.New("read tree", object.String(), errs.NoQuorum, errors.Join(causes...))
+}
+
+// checkNodes names nodes by their content. A member that adds what nobody asked
+// for fills this peer's store with what it could have fetched anyway: no more
+// than one answer each.
+func checkNodes(list ringnet.NodeList, name wire.NodeHash) ([]tree.Node, error) {
+	nodes := make([]tree.Node, 0, len(list.Nodes))
+	wanted := map[wire.NodeHash]bool{name: true}
+	for i, b := range list.Nodes {
+		n := tree.NewNode(b)
+		if len(b) > wire.TreeNodeBytesMax || !wanted[n.Hash] {
+			return nil, fmt.Errorf("%w: node %v was not asked for", ringnet.ErrAnswer, n.Hash)
+		}
+		nodes = append(nodes, n)
+		if i > 0 {
+			continue
+		}
+		leaves, err := tree.Leaves(b)
 		if err != nil {
 			return nil, err
 		}
-		hint = head.Hint
+		for _, l := range leaves {
+			wanted[l] = true
+		}
 	}
-	sources := make([]transfer.Source, len(hint.Extents))
-	for i := range sources {
-		sources[i] = hint.Source(i)
+	return nodes, nil
+}
+
+// inOrder returns the members of a ring, the likely leader first.
+func (r *ring) inOrder(k known) []wire.PeerID {
+	members := k.verified.Ring.Members
+	order := make([]wire.PeerID, len(members))
+	for i := range order {
+		order[i] = members[(k.leader+i)%len(members)].Peer
 	}
-	return sources, nil
+	return order
 }
 
 // headRule judges the head records of the DHT.

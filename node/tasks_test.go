@@ -26,22 +26,3 @@ func TestUptimeThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 		}
 	})
 }
-
-func TestHeadsArePublishedAgain(t *testing.T) {
-	now := time.Unix(1_700_000_000, 0)
-	for _, c := range []struct {
-		last  published
-		peers int
-		want  bool
-	}{
-		{published{}, 2, true}, // the first peer has come
-		{published{now, 2}, 3, false},
-		{published{now, 2}, 4, true},
-		{published{now, 50}, 99, false},
-		{published{now.Add(-publishEvery - 1), 50}, 10, true},
-	} {
-		if got := c.last.due(now, c.peers); got != c.want {
-			t.Errorf("%+v with %d peers: %v", c.last, c.peers, got)
-		}
-	}
-}

@@ -13,7 +13,6 @@ import (
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/envelope"
-	"github.com/atollnet/atoll/objects/update"
 )
 
 // homePetname is the volume that is made at first use.
@@ -98,28 +97,6 @@ func (v *volumes) make(petname string, found func(owner wire.Key) (bft.Genesis, 
 	return made, err
 }
 
-// newVolume makes a volume that this peer orders.
-func (n *Node) newVolume(ctx context.Context, petname string) (envelope.Volume, error) {
-	return n.volumes.make(petname, func(owner wire.Key) (bft.Genesis, error) { return n.found(ctx, owner, petname) })
-}
-
-// found makes a ring of one, on this peer, for a new object.
-func (n *Node) found(ctx context.Context, owner wire.Key, label string) (bft.Genesis, error) {
-	var seed [32]byte
-	var salt [16]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return bft.Genesis{}, err
-	}
-	if _, err := rand.Read(salt[:]); err != nil {
-		return bft.Genesis{}, err
-	}
-	ringKey := wire.NewKey(seed)
-	member := bft.Member{Peer: wire.PeerID(n.peerKey.Public()), Key: ringKey.Public()}
-	body := bft.NewGenesisBody(owner.Public(), label, salt, update.DefaultPolicy().Encode(), []bft.Member{member})
-	genesis := bft.NewGenesis(owner, body, []wire.Signature{bft.Accept(n.peerKey, body.ObjectID())})
-	return genesis, errs.Wrap("make ring", "", n.rings.Create(ctx, genesis, ringKey))
-}
-
 // place finds what a REF names, making home: at first use where a change is
 // meant.
 func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Target, objects.Place, error) {
@@ -135,7 +112,7 @@ func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Tar
 	}
 	v, err := n.volumes.find(t.Petname)
 	if errs.KindOf(err) == errs.NotFound && create && t.Petname == homePetname {
-		v, err = n.newVolume(ctx, homePetname)
+		v, err = n.newVolume(ctx, homePetname, 0)
 		if errs.KindOf(err) == errs.Conflict { // another command was first
 			v, err = n.volumes.find(homePetname)
 		}

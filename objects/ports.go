@@ -41,6 +41,8 @@ type Ring interface {
 	// peer: its nodes and its head record are on others. With no other peer it
 	// returns at once.
 	Archive(ctx context.Context, object wire.ObjectID) error
+	// Near gives tree nodes from the ring's members.
+	archive.Near
 }
 
 // Peers tells who could hold shares.

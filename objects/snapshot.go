@@ -29,7 +29,7 @@ func (g *Gateway) Newest(ctx context.Context, object wire.ObjectID) (*Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	nodes := archive.NewReader(g.Nodes, g.Fetcher, head.Hint)
+	nodes := archive.NewReader(object, g.Nodes, g.Ring, g.Fetcher, head.Hint)
 	return &Snapshot{
 		Object: object, Version: head.Version, Time: head.Time,
 		g: g, state: tree.Load(nodes, head.Root),

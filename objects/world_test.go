@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/kv/kvtest"
 	"github.com/atollnet/atoll/internal/wire"
@@ -170,6 +171,11 @@ func (r *memoryRing) Head(context.Context, wire.ObjectID) (Head, error) {
 		h.Hint = r.hint
 	}
 	return h, nil
+}
+
+// TreeNodes gives none: what is not in the own store is read from the archive.
+func (r *memoryRing) TreeNodes(context.Context, wire.ObjectID, wire.NodeHash) ([]tree.Node, error) {
+	return nil, errs.New("read tree", "", errs.NoQuorum, nil)
 }
 
 func (r *memoryRing) Archive(ctx context.Context, object wire.ObjectID) error {

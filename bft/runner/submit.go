@@ -11,8 +11,9 @@ import (
 // Reply is what became of an update.
 type Reply struct {
 	Version     wire.Version
-	Outcome     []byte          // as the executor gave it
-	Certificate bft.Certificate // of the version that holds it
+	Outcome     []byte           // as the executor gave it
+	Certificate bft.Certificate  // of the version that holds it
+	Proof       bft.OutcomeProof // that it holds this outcome
 }
 
 // answer is a Reply or an error.
@@ -103,9 +104,10 @@ func (s *seat) answer(e bft.Effects) {
 	for _, id := range e.Failed {
 		s.resolve(id, answer{err: s.trouble})
 	}
-	if c := e.Commit; c != nil {
+	if c := e.Commit; c != nil && len(s.waiters) > 0 {
+		proofs := c.Batch.Prove()
 		for i, u := range c.Batch.Updates {
-			s.resolve(bft.RequestID(u), answer{reply: Reply{c.Certificate.Decision.Version, c.Batch.Outcomes[i], c.Certificate}})
+			s.resolve(bft.RequestID(u), answer{reply: Reply{c.Certificate.Decision.Version, c.Batch.Outcomes[i], c.Certificate, proofs[i]}})
 		}
 	}
 }

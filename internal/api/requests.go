@@ -27,6 +27,7 @@ const (
 // InitRequest asks for a new volume.
 type InitRequest struct {
 	Petname string `json:"petname"`
+	Ring    int    `json:"ring,omitempty"` // how many peers order it: 1, 4, 7 or 10; 0: 4, and as many as there are
 }
 
 // PutRequest asks to store a file, or a symbolic link.

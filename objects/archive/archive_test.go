@@ -24,6 +24,7 @@ type shelf struct {
 	extents map[wire.ExtentID][][]byte
 	fail    error
 	uploads int
+	read    int // stripes
 	bytes   int
 	thin    map[wire.ExtentID]bool
 }
@@ -48,11 +49,16 @@ func (s *shelf) Manifest(_ context.Context, from transfer.Source) (*extent.Manif
 	if !found {
 		return nil, errors.New("no such extent")
 	}
-	return &extent.Manifest{Stripes: make([]extent.Stripe, len(blocks))}, nil
+	m := &extent.Manifest{}
+	for _, b := range blocks {
+		m.Stripes = append(m.Stripes, extent.Stripe{Length: uint32(len(b)), Hash: wire.BlockHash(wire.Sum(b))})
+	}
+	return m, nil
 }
 
 func (s *shelf) Read(_ context.Context, from transfer.Source, lo, hi int, yield func(int, []byte) error) error {
 	for i := lo; i < hi; i++ {
+		s.read++
 		if err := yield(i, s.extents[from.Extent][i]); err != nil {
 			return err
 		}
@@ -124,7 +130,7 @@ func TestEveryNodeIsFoundThroughTheHintAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader := NewReader(memory{}, shelf, parsed)
+	reader := NewReader(wire.ObjectID{}, memory{}, nil, shelf, parsed)
 	for h, want := range nodes {
 		if got, err := reader.Node(t.Context(), h); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("node %v: %d bytes, %v", h, len(got), err)
@@ -161,7 +167,7 @@ func TestNothingIsForgottenBeforeItIsStored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reader := NewReader(memory{}, shelf, hint)
+		reader := NewReader(wire.ObjectID{}, memory{}, nil, shelf, hint)
 		for h := range nodes {
 			if _, err := reader.Node(t.Context(), h); err != nil {
 				t.Errorf("node %v: %v", h, err)
@@ -192,7 +198,7 @@ func TestLyingArchivesAreRefused(t *testing.T) {
 		"empty":           change(func(x *index) { x.Nodes = append(x.Nodes, indexEntry{Offset: 5000}) }),
 	} {
 		s := &shelf{extents: map[wire.ExtentID][][]byte{{1}: {good.packs[0], last}}}
-		r := NewReader(memory{}, s, NewHint(1, []transfer.Source{{Extent: wire.ExtentID{1}}}))
+		r := NewReader(wire.ObjectID{}, memory{}, nil, s, NewHint(1, []transfer.Source{{Extent: wire.ExtentID{1}}}))
 		if b, err := r.Node(t.Context(), node.Hash); err == nil {
 			t.Errorf("%s: %d bytes were taken", name, len(b))
 		}
@@ -252,7 +258,7 @@ func TestReaderBoundsTheIndexesItKeeps(t *testing.T) {
 		s.extents[id] = l.stripes()
 		sources = append(sources, transfer.Source{Extent: id})
 	}
-	r := NewReader(memory{}, s, NewHint(1, sources))
+	r := NewReader(wire.ObjectID{}, memory{}, nil, s, NewHint(1, sources))
 	r.entries = indexEntriesMax - indexNodesMax // room for one of them
 	if _, err := r.Node(t.Context(), wire.NodeHash{9}); !errors.Is(err, ErrIndex) || r.entries != indexEntriesMax {
 		t.Errorf("%d entries are kept, %v", r.entries, err)
@@ -277,7 +283,7 @@ func TestWhatWasArchivedOnFewPeersIsArchivedAgainOnMore(t *testing.T) {
 	if err != nil || shelf.uploads-uploads != len(first.Extents)+1 || hint.Version != 2 {
 		t.Fatalf("%d uploads for %d extents, version %d, %v", shelf.uploads-uploads, len(first.Extents), hint.Version, err)
 	}
-	reader := NewReader(memory{}, shelf, hint)
+	reader := NewReader(wire.ObjectID{}, memory{}, nil, shelf, hint)
 	for h := range nodes {
 		if _, err := reader.Node(t.Context(), h); err != nil {
 			t.Fatalf("node %v: %v", h, err)

@@ -26,17 +26,28 @@ type Fetcher interface {
 	Read(ctx context.Context, s transfer.Source, from, to int, yield func(stripe int, sealed []byte) error) error
 }
 
-// Reader is a tree.Source over the local store and, for what is not there, an
-// object's archive. What it fetches it keeps, neighbours in the same pack
+// Near is asked for nodes that are not in the local store before the archive is:
+// members of the object's ring have them at hand.
+type Near interface {
+	// TreeNodes returns the node of that name, first, and what is likely to be
+	// wanted next; names are checked.
+	TreeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash) ([]tree.Node, error)
+}
+
+// Reader is a tree.Source over the local store and, for what is not there, the
+// ring's members and the object's archive. What it fetches it keeps, neighbours in the same pack
 // included. It may be used from several goroutines.
 type Reader struct {
-	local Nodes
-	fetch Fetcher
-	hint  Hint
+	local  Nodes
+	near   Near // nil: nobody
+	object wire.ObjectID
+	fetch  Fetcher
+	hint   Hint
 
 	mu      sync.Mutex // held while fetching: readers that miss wait for the first
 	indexes []*index   // by extent of the hint; nil: not read yet
 	bad     []error    // by extent of the hint: why its index cannot be had
+	far     bool       // the ring's members have been asked in vain
 	entries int        // of all indexes
 }
 
@@ -44,11 +55,11 @@ type Reader struct {
 // some 48 bytes each. HintExtentsMax full extents of usual nodes have fewer.
 const indexEntriesMax = 1 << 19
 
-// NewReader returns a Reader over an archive. A zero hint reads the local store
-// alone.
-func NewReader(local Nodes, fetch Fetcher, hint Hint) *Reader {
+// NewReader returns a Reader over an object's archive. A zero hint and no one
+// near read the local store alone.
+func NewReader(object wire.ObjectID, local Nodes, near Near, fetch Fetcher, hint Hint) *Reader {
 	n := len(hint.Extents)
-	return &Reader{local: local, fetch: fetch, hint: hint, indexes: make([]*index, n), bad: make([]error, n)}
+	return &Reader{object: object, local: local, near: near, fetch: fetch, hint: hint, indexes: make([]*index, n), bad: make([]error, n)}
 }
 
 // Node returns the encoding of a node, checked against its hash. The error is
@@ -63,7 +74,12 @@ func (r *Reader) Node(ctx context.Context, h wire.NodeHash) ([]byte, error) {
 	if b, err := r.local.Node(ctx, h); err == nil {
 		return b, nil // another reader's fetch brought it
 	}
-	var failures []error
+	failures := make([]error, 0, 1+len(r.hint.Extents))
+	b, err := r.nodeNear(ctx, h)
+	if err == nil {
+		return b, nil
+	}
+	failures = append(failures, err)
 	for i := range r.hint.Extents {
 		b, err := r.nodeFrom(ctx, i, h)
 		if err == nil {
@@ -76,10 +92,29 @@ func (r *Reader) Node(ctx context.Context, h wire.NodeHash) ([]byte, error) {
 			failures = append(failures, err)
 		}
 	}
-	if len(failures) == 0 {
+	if len(failures) == 1 {
 		failures = append(failures, fmt.Errorf("in none of %d archive extents", len(r.hint.Extents)))
 	}
 	return nil, errs.New("read tree node", h.String(), errs.TooFew, errors.Join(failures...))
+}
+
+var errNobodyNear = errors.New("no member of the ring has it at hand")
+
+// nodeNear asks the ring's members, once: if none answers, the archive is what
+// is left of the object.
+func (r *Reader) nodeNear(ctx context.Context, h wire.NodeHash) ([]byte, error) {
+	if r.near == nil || r.far {
+		return nil, errNobodyNear
+	}
+	nodes, err := r.near.TreeNodes(ctx, r.object, h)
+	if err == nil && (len(nodes) == 0 || nodes[0].Hash != h) {
+		err = errNobodyNear
+	}
+	if err != nil {
+		r.far = ctx.Err() == nil && len(r.hint.Extents) > 0
+		return nil, err
+	}
+	return nodes[0].Bytes, r.local.Put(nodes)
 }
 
 var errNotIndexed = errors.New("node is not in this extent")

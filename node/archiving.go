@@ -1,0 +1,108 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/atollnet/atoll/dht"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/node/ringnet"
+	"github.com/atollnet/atoll/objects/archive"
+	"github.com/atollnet/atoll/objects/transfer"
+)
+
+// Archive returns when the versions up to the newest known here can be read
+// without this peer and without the ring: some member has brought the tree to
+// other peers and published the head.
+func (r *ring) Archive(ctx context.Context, object wire.ObjectID) error {
+	k, err := r.find(ctx, object)
+	if err != nil {
+		return err
+	}
+	var causes []error
+	for _, m := range r.inOrder(k) {
+		if m == r.self {
+			err = r.archiveHere(ctx, object)
+		} else {
+			err = r.archiveAt(ctx, m, object, k)
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		causes = append(causes, err)
+	}
+	if len(causes) == 1 {
+		return causes[0]
+	}
+	return errs.New("archive", object.String(), errs.TooFew, errors.Join(causes...))
+}
+
+func (r *ring) archiveAt(ctx context.Context, m wire.PeerID, object wire.ObjectID, k known) error {
+	q := ringnet.Archive{Object: object, Version: k.verified.Decision.Version}
+	record, err := ringnet.Ask[ringnet.Record](ctx, r.calls, m, ringnet.KindArchive, q)
+	if err != nil {
+		return err
+	}
+	_, err = r.take(ctx, object, record.Bytes)
+	return err
+}
+
+// archiveHere brings the tree of an object that this peer orders to other peers,
+// and publishes its head.
+func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
+	hint, err := r.archiver.Archive(ctx, object)
+	if err != nil {
+		return err
+	}
+	if r.others() == 0 {
+		return nil // there is nobody to tell
+	}
+	head, here, err := r.rings.Head(object)
+	if err != nil || !here {
+		return err
+	}
+	head.Hint = hint.Encode()
+	value, err := head.Encode()
+	if err != nil {
+		return err
+	}
+	confirmed, err := r.dht.PutHead(ctx, object, value)
+	if needed := headCopies(r.others()); err == nil && confirmed < needed {
+		err = errs.Newf("publish head", object.String(), errs.TooFew, "%d peers confirmed it, %d are needed", confirmed, needed)
+	}
+	if errors.Is(err, dht.ErrOlder) {
+		return nil // a later version was archived and published meanwhile
+	}
+	return err
+}
+
+// headCopiesMin is how many peers must have confirmed a head record before this
+// peer may die. The DHT tries twenty.
+const headCopiesMin = 4
+
+// headCopies is headCopiesMin, or half of the others where there are few: some
+// of them may not serve the DHT.
+func headCopies(others int) int { return min(headCopiesMin, (others+1)/2) }
+
+// archives tells where the nodes of an object are archived by now.
+func (r *ring) archives(ctx context.Context, object wire.ObjectID) ([]transfer.Source, error) {
+	k, err := r.newest(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	var hint archive.Hint
+	if k.verified.Ring.Index(r.self) >= 0 {
+		if hint, err = r.archiver.Hint(object); err != nil {
+			return nil, err
+		}
+	}
+	if len(hint.Extents) == 0 {
+		hint = k.export().Hint
+	}
+	sources := make([]transfer.Source, len(hint.Extents))
+	for i := range sources {
+		sources[i] = hint.Source(i)
+	}
+	return sources, nil
+}

@@ -1,0 +1,156 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/node/ringnet"
+	"github.com/atollnet/atoll/objects/archive"
+)
+
+const (
+	// archiveTick is how often objects with versions that are not archived yet
+	// are looked at: after a crash, or a change that did not wait.
+	archiveTick = 30 * time.Second
+	// archivePatience is for how many ticks a member leaves that to the leader
+	// of the object's ring.
+	archivePatience = 4
+	// archivePerTick bounds the objects of one tick: a peer may order thousands.
+	archivePerTick = 64
+	// publishEvery is how often all heads are published again, though nothing
+	// changed: peers come and go.
+	publishEvery = 12 * time.Hour
+)
+
+// agenda is the objects whose newest versions may have to be archived or
+// published: those that changed, not all that there are. Each has the number of
+// ticks for which it has waited.
+type agenda struct {
+	mu      sync.Mutex
+	objects map[wire.ObjectID]int // at most as many as this peer orders
+}
+
+func newAgenda() *agenda { return &agenda{objects: make(map[wire.ObjectID]int)} }
+
+func (a *agenda) add(object wire.ObjectID) { a.again(object, 0) }
+
+// again puts an object back that has waited for some ticks.
+func (a *agenda) again(object wire.ObjectID, ticks int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, waits := a.objects[object]; !waits {
+		a.objects[object] = ticks
+	}
+}
+
+// take takes out at most max objects.
+func (a *agenda) take(max int) map[wire.ObjectID]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	due := make(map[wire.ObjectID]int)
+	for object, ticks := range a.objects {
+		if len(due) == max {
+			break
+		}
+		due[object] = ticks
+		delete(a.objects, object)
+	}
+	return due
+}
+
+// published is when all heads were last published, and how many peers were known
+// then.
+type published struct {
+	at    time.Time
+	peers int
+}
+
+// due reports whether they are to be published again: long ago, or when twice as
+// many peers are known, for those who were nearest to them then may not be now,
+// and what is archived may lie on few.
+func (p published) due(now time.Time, peers int) bool {
+	return now.Sub(p.at) > publishEvery || peers >= 2*p.peers
+}
+
+// keepArchived archives and publishes what a change did not wait for.
+func (n *Node) keepArchived(ctx context.Context) error {
+	var last published
+	tick := time.NewTicker(archiveTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		peers := n.live() + 1
+		if peers == 1 {
+			continue // there is nobody to tell
+		}
+		if now := time.Now(); last.due(now, peers) {
+			if n.addAll() {
+				last = published{now, peers}
+			}
+		}
+		for object, ticks := range n.agenda.take(archivePerTick) {
+			if err := n.archiveSoon(ctx, object, ticks); err != nil && ctx.Err() == nil {
+				n.log.Warn("archiving", "object", object.String(), "error", err)
+				n.agenda.again(object, ticks+1)
+			}
+		}
+	}
+}
+
+// addAll puts all objects on the agenda.
+func (n *Node) addAll() bool {
+	objects, err := n.rings.Objects()
+	if err != nil {
+		n.log.Warn("archiving", "error", err)
+		return false
+	}
+	for _, o := range objects {
+		n.agenda.add(o)
+	}
+	return true
+}
+
+// archiveSoon has the leader of a ring archive, and the other members take over
+// what it has archived; one that waits in vain archives itself.
+func (n *Node) archiveSoon(ctx context.Context, object wire.ObjectID, ticks int) error {
+	k, here, err := n.ring.local(object)
+	if err != nil || !here {
+		return err
+	}
+	if leader := n.ring.inOrder(k)[0]; leader != n.host.Self() && ticks < archivePatience {
+		if err := n.adopt(ctx, object, leader); err != nil {
+			n.log.Debug("taking over an archive", "object", object.String(), "leader", leader.String(), "error", err)
+		}
+		pending, err := n.ring.archiver.Pending(object)
+		if err == nil && pending {
+			n.agenda.again(object, ticks+1)
+		}
+		return err
+	}
+	return n.ring.archiveHere(ctx, object)
+}
+
+// adopt takes over what another member has archived.
+func (n *Node) adopt(ctx context.Context, object wire.ObjectID, from wire.PeerID) error {
+	ctx, cancel := context.WithTimeout(ctx, archiveTick)
+	defer cancel()
+	record, err := ringnet.Ask[ringnet.Record](ctx, n.calls, from, ringnet.KindHead, ringnet.OfObject{Object: object})
+	if err != nil {
+		return err
+	}
+	head, _, err := verifyHead(object, record.Bytes)
+	if err != nil {
+		return err
+	}
+	hint, err := archive.ParseHint(head.Hint)
+	if err != nil {
+		return err
+	}
+	return n.ring.archiver.Adopt(ctx, object, n.fetcher, hint)
+}

@@ -1,0 +1,107 @@
+package node
+
+import (
+	"container/list"
+	"sync"
+	"time"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// headsMax is the most objects whose newest head is kept in memory, at some
+// kilobytes each.
+const headsMax = 1024
+
+// known is the newest head of an object that this gateway has seen.
+type known struct {
+	head     bft.Head // with its hint
+	verified bft.Verified
+	asked    time.Time // when the ring was last asked for a newer one; zero: never
+	leader   int       // the member that is likely to lead
+}
+
+// heads are the newest heads that this gateway has seen. They never go back.
+type heads struct {
+	mu      sync.Mutex
+	entries map[wire.ObjectID]*list.Element
+	recent  *list.List // of *headEntry, the one used last first
+}
+
+type headEntry struct {
+	object wire.ObjectID
+	known  known
+}
+
+func newHeads() *heads {
+	return &heads{entries: make(map[wire.ObjectID]*list.Element), recent: list.New()}
+}
+
+func (h *heads) find(object wire.ObjectID) (known, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e, found := h.entries[object]
+	if !found {
+		return known{}, false
+	}
+	h.recent.MoveToFront(e)
+	return e.Value.(*headEntry).known, true
+}
+
+// learn takes a checked head into account and returns the newest. Of two that
+// are equally new the one with the newer hint stays.
+func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.at(object)
+	order := bft.Compare(v, at.verified)
+	if at.verified.Epoch == 0 || order > 0 {
+		if at.verified.Ring.ID() != v.Ring.ID() {
+			at.leader = v.Ring.Leader(0)
+		}
+		if len(head.Hint) == 0 {
+			head.Hint = at.head.Hint
+		}
+		at.head, at.verified = head, v
+	} else if order == 0 && len(head.Hint) > 0 {
+		at.head.Hint = head.Hint
+	}
+	return *at
+}
+
+// commit is learn for a certificate of the present ring.
+func (h *heads) commit(object wire.ObjectID, c bft.Certificate) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.at(object)
+	if c.Decision.Ring != at.verified.Ring.ID() || c.Decision.Version <= at.verified.Decision.Version {
+		return
+	}
+	at.head.Commit = &c
+	at.verified.Decision, at.verified.Version = c.Decision, c.Version()
+	at.leader = at.verified.Ring.Leader(c.View)
+}
+
+// note changes what is remembered beside the head.
+func (h *heads) note(object wire.ObjectID, change func(*known)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e, found := h.entries[object]; found {
+		change(&e.Value.(*headEntry).known)
+	}
+}
+
+// at returns the entry of an object, a new one if need be. The caller holds mu.
+func (h *heads) at(object wire.ObjectID) *known {
+	e, found := h.entries[object]
+	if !found {
+		if h.recent.Len() >= headsMax {
+			oldest := h.recent.Back()
+			delete(h.entries, h.recent.Remove(oldest).(*headEntry).object)
+		}
+		e = h.recent.PushFront(&headEntry{object: object})
+		h.entries[object] = e
+	}
+	h.recent.MoveToFront(e)
+	return &e.Value.(*headEntry).known
+}

@@ -1,0 +1,174 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/node/ringnet"
+	"github.com/atollnet/atoll/objects"
+	"github.com/atollnet/atoll/objects/update"
+)
+
+const (
+	// hedgeAfter is how long one member is waited for before the next is told
+	// too: half of the time after which a silent leader is suspected.
+	hedgeAfter = 500 * time.Millisecond
+	// orderPause is the pause before members that all failed are tried again.
+	orderPause = 500 * time.Millisecond
+)
+
+// Submit returns when an update is part of a certified version, whoever of the
+// ring got it there. It tries for as long as the context lets it; that it ended
+// for want of a quorum is an error of kind NoQuorum.
+func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) (objects.Ordered, error) {
+	var last error
+	for {
+		k, err := r.find(ctx, object)
+		if err != nil {
+			return objects.Ordered{}, err
+		}
+		ordered, err := r.submit(ctx, object, k, signed)
+		if err == nil {
+			api.Report(ctx, api.Progress{Phase: "ordering", Unit: "updates"})
+			outcome, err := update.ParseOutcome(ordered.Outcome)
+			return objects.Ordered{Version: ordered.Certificate.Decision.Version, Outcome: outcome}, err
+		}
+		if final(err) {
+			return objects.Ordered{}, err
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return objects.Ordered{}, errQuorum(ctx, object, k, last)
+		case <-time.After(orderPause):
+		}
+		r.refresh(ctx, object) // the ring may have changed
+	}
+}
+
+// final reports whether asking again would give the same.
+func final(err error) bool {
+	switch errs.KindOf(err) {
+	case errs.Usage, errs.Refused, errs.Conflict, errs.Damaged:
+		return true
+	}
+	return false
+}
+
+// errQuorum says why an update was not ordered: the ring lacks members, or the
+// user gave up.
+func errQuorum(ctx context.Context, object wire.ObjectID, k known, cause error) error {
+	if cause == nil {
+		cause = context.Cause(ctx)
+	}
+	ring := k.verified.Ring
+	return errs.Hint(
+		errs.New("order update", object.String(), errs.NoQuorum,
+			fmt.Errorf("%d of the ring's %d members must answer: %w", ring.Quorum(), len(ring.Members), cause)),
+		"reading goes on; `peerctl ring` shows who is missing, and writing goes on when they return")
+}
+
+// refresh looks for a newer ring where the present one does not answer.
+func (r *ring) refresh(ctx context.Context, object wire.ObjectID) {
+	if _, err := r.lookup(ctx, object); err != nil && ctx.Err() == nil {
+		r.log.Debug("looking for the ring", "object", object.String(), "error", err)
+	}
+}
+
+// submit gives an update to one member of the ring after another until one
+// proves what became of it: the likely leader first, the next when that one
+// failed or has said nothing for a while.
+func (r *ring) submit(ctx context.Context, object wire.ObjectID, k known, signed []byte) (ringnet.Ordered, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		ordered ringnet.Ordered
+		err     error
+	}
+	members := r.inOrder(k)
+	results := make(chan result, len(members))
+	tell := func(m wire.PeerID) {
+		o, err := r.submitTo(ctx, m, object, k, signed)
+		results <- result{o, err}
+	}
+	var causes []error
+	next, open := 0, 0
+	hedge := time.NewTimer(0)
+	defer hedge.Stop()
+	for {
+		select {
+		case <-hedge.C:
+		case got := <-results:
+			if got.err == nil || final(got.err) {
+				return got.ordered, got.err
+			}
+			open--
+			causes = append(causes, got.err)
+		}
+		if next < len(members) {
+			go tell(members[next])
+			next, open = next+1, open+1
+			hedge.Reset(hedgeAfter)
+		} else if open == 0 {
+			return ringnet.Ordered{}, errs.New("order update", object.String(), errs.NoQuorum, errors.Join(causes...))
+		}
+	}
+}
+
+// submitTo gives an update to one member, this peer's own perhaps, and checks
+// what it says.
+func (r *ring) submitTo(ctx context.Context, m wire.PeerID, object wire.ObjectID, k known, signed []byte) (o ringnet.Ordered, err error) {
+	if m == r.self {
+		reply, err := r.rings.Submit(ctx, object, signed)
+		if err != nil {
+			return o, memberError("order update", object, err)
+		}
+		r.heads.commit(object, reply.Certificate)
+		return ringnet.Ordered{Certificate: reply.Certificate, Outcome: reply.Outcome, Proof: reply.Proof}, nil
+	}
+	o, err = ringnet.Ask[ringnet.Ordered](ctx, r.calls, m, ringnet.KindSubmit, ringnet.Submit{Object: object, Update: signed})
+	if err != nil {
+		return o, err
+	}
+	if err := r.prove(ctx, m, object, k, o); err != nil {
+		return o, err
+	}
+	if err := o.Proof.Verify(o.Certificate.Decision, signed, o.Outcome); err != nil {
+		return o, errs.New("order update", m.String(), errs.NoQuorum, err)
+	}
+	r.heads.commit(object, o.Certificate)
+	return o, nil
+}
+
+// prove checks the certificate of an answer, once for all updates of a version.
+// One of a ring that came after the one known here needs that ring's chain.
+func (r *ring) prove(ctx context.Context, m wire.PeerID, object wire.ObjectID, k known, o ringnet.Ordered) error {
+	seen, _ := r.heads.find(object)
+	if seen.head.Commit != nil && seen.verified.Version == o.Certificate.Version() {
+		return nil
+	}
+	ring := k.verified.Ring
+	if o.Certificate.Decision.Ring != ring.ID() {
+		record, err := ringnet.Ask[ringnet.Record](ctx, r.calls, m, ringnet.KindHead, ringnet.OfObject{Object: object})
+		if err != nil {
+			return err
+		}
+		fresh, err := r.take(ctx, object, record.Bytes)
+		if err != nil {
+			return err
+		}
+		ring = fresh.verified.Ring
+	}
+	if err := o.Certificate.Verify(bft.Commit, ring); err != nil {
+		return errs.New("order update", m.String(), errs.NoQuorum, err)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package ringnet
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/atollnet/atoll/internal/frame"
+	"github.com/atollnet/atoll/internal/p2p"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+const (
+	// spareStreamsMax is how many streams to one peer stay open for the next
+	// questions, spareTime how long: well below the time after which the peer
+	// closes them.
+	spareStreamsMax = 16
+	spareTime       = 20 * time.Second
+	// sparePeersMax is to how many peers streams stay open.
+	sparePeersMax = 256
+)
+
+// Client asks questions. It keeps streams open for the next question: opening
+// one costs more than most answers. All its methods are safe for concurrent
+// use.
+type Client struct {
+	host *p2p.Host
+
+	mu     sync.Mutex
+	closed bool
+	spare  map[wire.PeerID][]*spare // the last used last
+}
+
+// spare is an open stream on which nothing is under way.
+type spare struct {
+	stream *p2p.Stream
+	expire *time.Timer
+}
+
+// NewClient returns a client over a host.
+func NewClient(host *p2p.Host) *Client {
+	return &Client{host: host, spare: make(map[wire.PeerID][]*spare)}
+}
+
+// Close closes the streams that are kept open.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, kept := range c.spare {
+		for _, s := range kept {
+			s.expire.Stop()
+			s.stream.Reset()
+		}
+	}
+	c.spare = nil
+}
+
+// Ask asks a peer, this one too, and returns its answer. Questions must be
+// harmless if asked twice: one whose stream turns out to be dead is. Errors: what
+// the peer says, with its kind; ErrAnswer; the network's; the context's.
+func Ask[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q any) (a A, err error) {
+	err = Listen(ctx, c, peer, k, q, func(got A) error { a = got; return nil })
+	return a, err
+}
+
+// Listen asks a question that has many answers and hands each to each, until
+// the last one or until each fails.
+func Listen[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q any, each func(A) error) error {
+	body := wire.Marshal(question{Kind: k, Body: wire.Marshal(q)})
+	heard := false
+	take := func(b []byte) error {
+		heard = true
+		var a A
+		if err := wire.Unmarshal(b, &a, AnswerBytesMax); err != nil {
+			return fmt.Errorf("%w: %w", ErrAnswer, err)
+		}
+		return each(a)
+	}
+	s, used := c.take(peer), true
+	for {
+		if s == nil {
+			var err error
+			if s, err = c.host.Open(ctx, peer, AskProtocol); err != nil {
+				return err
+			}
+			used = false
+		}
+		err := c.converse(ctx, s, body, take)
+		if !used || heard || err == nil || ctx.Err() != nil {
+			return err
+		}
+		s = nil // the peer had closed it meanwhile
+	}
+}
+
+// converse asks on one stream, which is kept for later if all went well.
+func (c *Client) converse(ctx context.Context, s *p2p.Stream, body []byte, take func([]byte) error) error {
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	failed, err := exchange(s, body, take)
+	if !stop() || err != nil {
+		s.Reset()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	c.keep(s)
+	if failed != nil {
+		return failed.err()
+	}
+	return nil
+}
+
+func exchange(s *p2p.Stream, body []byte, take func([]byte) error) (*failure, error) {
+	if err := frame.Write(s, body); err != nil {
+		return nil, err
+	}
+	for {
+		var a answer
+		if err := frame.ReadMessage(s, &a, AnswerBytesMax); err != nil {
+			return nil, err
+		}
+		if a.Failure != nil {
+			return a.Failure, nil
+		}
+		if err := take(a.Body); err != nil || !a.More {
+			return nil, err
+		}
+	}
+}
+
+// take returns an open stream to a peer, or nil.
+func (c *Client) take(peer wire.PeerID) *p2p.Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := c.spare[peer]
+	for len(kept) > 0 {
+		last := kept[len(kept)-1]
+		kept = kept[:len(kept)-1]
+		c.set(peer, kept)
+		if last.expire.Stop() {
+			return last.stream
+		}
+	}
+	return nil
+}
+
+// keep holds a stream open for a while.
+func (c *Client) keep(s *p2p.Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	peer := s.Remote()
+	kept := c.spare[peer]
+	if c.closed || len(kept) >= spareStreamsMax || len(kept) == 0 && len(c.spare) >= sparePeersMax {
+		s.Reset()
+		return
+	}
+	fresh := &spare{stream: s}
+	fresh.expire = time.AfterFunc(spareTime, func() { c.expire(peer, fresh) })
+	c.spare[peer] = append(kept, fresh)
+}
+
+func (c *Client) expire(peer wire.PeerID, old *spare) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, s := range c.spare[peer] {
+		if s == old {
+			c.set(peer, append(c.spare[peer][:i:i], c.spare[peer][i+1:]...))
+		}
+	}
+	old.stream.Reset()
+}
+
+// set replaces a peer's streams. The caller holds mu.
+func (c *Client) set(peer wire.PeerID, kept []*spare) {
+	if len(kept) == 0 {
+		delete(c.spare, peer)
+		return
+	}
+	c.spare[peer] = kept
+}

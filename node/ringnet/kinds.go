@@ -1,0 +1,133 @@
+package ringnet
+
+import (
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// The questions. Numbers are only ever appended.
+const (
+	KindReserve  Kind = iota + 1 // Reserve → Reserved
+	KindAccept                   // Accept → Accepted
+	KindFound                    // Found → Done
+	KindSubmit                   // Submit → Ordered
+	KindHead                     // OfObject → Record
+	KindNodes                    // Nodes → NodeList
+	KindVersions                 // Versions → VersionList
+	KindArchive                  // Archive → Record
+)
+
+// Reserve asks whether a peer would order an object, and for the key that it
+// would vote with.
+type Reserve struct {
+	_     struct{}       `cbor:",toarray"`
+	Owner wire.PublicKey // of the object to be
+}
+
+// Reserved is a key that the peer keeps for some minutes.
+type Reserved struct {
+	_   struct{} `cbor:",toarray"`
+	Key wire.PublicKey
+}
+
+// Accept asks a peer to accept its place in a genesis, in which its reserved key
+// stands.
+type Accept struct {
+	_    struct{} `cbor:",toarray"`
+	Body bft.GenesisBody
+}
+
+// Accepted is the peer's signature, see bft.Accept.
+type Accepted struct {
+	_         struct{} `cbor:",toarray"`
+	Signature wire.Signature
+}
+
+// Found asks a member to begin: the genesis is complete.
+type Found struct {
+	_       struct{} `cbor:",toarray"`
+	Genesis bft.Genesis
+}
+
+// Done is an answer that says no more.
+type Done struct {
+	_ struct{} `cbor:",toarray"`
+}
+
+// Submit asks a member to have an update ordered.
+type Submit struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	Update []byte // at most wire.UpdateBytesMax bytes
+}
+
+// Ordered proves what became of an update.
+type Ordered struct {
+	_           struct{}        `cbor:",toarray"`
+	Certificate bft.Certificate // of the version that holds it
+	Outcome     []byte
+	Proof       bft.OutcomeProof
+}
+
+// OfObject asks about an object.
+type OfObject struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+}
+
+// Record is an encoded head record.
+type Record struct {
+	_     struct{} `cbor:",toarray"`
+	Bytes []byte
+}
+
+// NodeBytesMax is the most bytes of all nodes in one answer.
+const NodeBytesMax = 256 << 10
+
+// Nodes asks for a tree node of an object, and for the leaves right below it,
+// which whoever wants it soon wants too.
+type Nodes struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	Name   wire.NodeHash
+}
+
+// NodeList is encoded nodes, the one that was asked for first, each proved by
+// its hash.
+type NodeList struct {
+	_     struct{} `cbor:",toarray"`
+	Nodes [][]byte
+}
+
+// VersionsMax is the most versions that one answer holds.
+const VersionsMax = 64
+
+// Versions asks for what was ordered: certificates, and batches if asked for.
+type Versions struct {
+	_       struct{} `cbor:",toarray"`
+	Object  wire.ObjectID
+	From    wire.Version // from 1
+	Count   uint64       // at most VersionsMax; the answer may hold fewer
+	Batches bool
+}
+
+// VersionList answers Versions, in ascending order without gaps from From on.
+type VersionList struct {
+	_        struct{} `cbor:",toarray"`
+	Versions []VersionData
+}
+
+// VersionData is one version.
+type VersionData struct {
+	_           struct{} `cbor:",toarray"`
+	Certificate bft.Certificate
+	Batch       *bft.Batch // nil unless asked for
+}
+
+// Archive asks a member to archive an object's tree, at least up to a version,
+// and to publish its head; the answer is the head record with its hint.
+type Archive struct {
+	_       struct{} `cbor:",toarray"`
+	Object  wire.ObjectID
+	Version wire.Version
+}
