@@ -60,6 +60,12 @@ func (a *agenda) take(max int) map[wire.ObjectID]int {
 	return due
 }
 
+// changed notes that an object has a new version.
+func (n *Node) changed(object wire.ObjectID) {
+	n.agenda.add(object)
+	n.unpublished.add(object)
+}
+
 // published is when all heads were last published, and how many peers were known
 // then.
 type published struct {
@@ -144,10 +150,11 @@ func (n *Node) adopt(ctx context.Context, object wire.ObjectID, from wire.PeerID
 	if err != nil {
 		return err
 	}
-	head, _, err := verifyHead(object, record.Bytes)
+	head, verified, err := verifyHead(object, record.Bytes)
 	if err != nil {
 		return err
 	}
+	n.ring.catchUp(object, head, verified)
 	hint, err := archive.ParseHint(head.Hint)
 	if err != nil {
 		return err

@@ -164,12 +164,21 @@ func (n *Node) establish(ctx context.Context, owner wire.Key, label string, poli
 	if err := failures(peers, begun, failed); err != nil {
 		return g, err
 	}
-	head := bft.NewHead(g, nil)
-	verified, err := head.Verify(body.ObjectID())
-	if err == nil {
-		n.ring.heads.learn(body.ObjectID(), head, verified)
+	return g, n.introduce(ctx, g)
+}
+
+// introduce makes a new object known to this gateway and to others.
+func (n *Node) introduce(ctx context.Context, g bft.Genesis) error {
+	object, head := g.Body.ObjectID(), bft.NewHead(g, nil)
+	value, err := head.Encode()
+	if err != nil {
+		return err
 	}
-	return g, err
+	if _, err := n.ring.take(ctx, object, value); err != nil {
+		return err
+	}
+	n.publishNew(ctx, object, value)
+	return nil
 }
 
 // asked is what one peer answered.

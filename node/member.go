@@ -127,6 +127,7 @@ func (m *member) listen(s *ringnet.Server) {
 	ringnet.Handle(s, ringnet.KindNodes, m.tree)
 	ringnet.Handle(s, ringnet.KindVersions, m.versions)
 	ringnet.Handle(s, ringnet.KindArchive, m.archive)
+	ringnet.Handle(s, ringnet.KindRelay, m.relay)
 	s.Listen()
 }
 
@@ -254,4 +255,15 @@ func (m *member) archive(ctx context.Context, _ wire.PeerID, q ringnet.Archive) 
 	}
 	value, err := m.ring.record(q.Object)
 	return ringnet.Record{Bytes: value}, err
+}
+
+// relay takes a head that somebody has seen elsewhere, and has this peer's
+// member catch up with it.
+func (m *member) relay(_ context.Context, _ wire.PeerID, q ringnet.Relay) (ringnet.Done, error) {
+	head, verified, err := verifyHead(q.Object, q.Head)
+	if err != nil {
+		return ringnet.Done{}, errs.New("relay head", q.Object.String(), errs.Usage, err)
+	}
+	m.ring.catchUp(q.Object, head, verified)
+	return ringnet.Done{}, nil
 }

@@ -50,15 +50,16 @@ type Node struct {
 	census *census.Census
 
 	// What it does for its user.
-	links    *ringnet.Links
-	calls    *ringnet.Client
-	rings    *runner.Host
-	ring     *ring
-	seat     *member
-	agenda   *agenda
-	gateway  *objects.Gateway
-	fetcher  *transfer.Fetcher
-	listener net.Listener
+	links       *ringnet.Links
+	calls       *ringnet.Client
+	rings       *runner.Host
+	ring        *ring
+	seat        *member
+	agenda      *agenda // objects to be archived
+	unpublished *agenda // objects whose heads are to be published
+	gateway     *objects.Gateway
+	fetcher     *transfer.Fetcher
+	listener    net.Listener
 }
 
 // Open takes the data directory, opens everything in it, and joins the network.
@@ -67,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda()}
+	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda()}
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -144,7 +145,7 @@ func (n *Node) openGateway(context.Context) error {
 func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	self := n.host.Self()
 	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
-	if n.rings, err = runner.New(runner.Config{Self: self, Store: n.store, Executor: executor{nodes, n.agenda.add}, Transport: n.links, Log: n.log}); err != nil {
+	if n.rings, err = runner.New(runner.Config{Self: self, Store: n.store, Executor: executor{nodes, n.changed}, Transport: n.links, Log: n.log}); err != nil {
 		return err
 	}
 	n.calls = ringnet.NewClient(n.host)
@@ -187,6 +188,8 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.rings.Run(ctx) })
 	tasks.Go(func() error { return countUptime(ctx, n.shares.Tick, n.log) })
 	tasks.Go(func() error { return n.keepArchived(ctx) })
+	tasks.Go(func() error { return n.publishHeads(ctx) })
+	tasks.Go(func() error { return n.resumeRings(ctx) })
 	err := tasks.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

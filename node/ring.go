@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/atollnet/atoll/bft"
@@ -95,6 +96,33 @@ func (r *ring) take(ctx context.Context, object wire.ObjectID, value []byte) (kn
 	return after, nil
 }
 
+// catchUp shows this peer's member of a ring a certificate that it may lack, as
+// another member would.
+func (r *ring) catchUp(object wire.ObjectID, head bft.Head, v bft.Verified) {
+	own, here, err := r.local(object)
+	if err != nil || !here || head.Commit == nil || v.Ring.ID() != own.verified.Ring.ID() {
+		return
+	}
+	for _, m := range v.Ring.Members {
+		if m.Peer != r.self {
+			r.rings.Deliver(m.Peer, bft.EncodeMessage(object, v.Epoch, &bft.Announce{Commit: *head.Commit}))
+			return
+		}
+	}
+}
+
+// relay shows a member that lags what is known here; in vain if it does not
+// answer.
+func (r *ring) relay(ctx context.Context, to wire.PeerID, object wire.ObjectID, k known) {
+	value, err := k.head.Encode()
+	if err == nil {
+		_, err = ringnet.Ask[ringnet.Done](ctx, r.calls, to, ringnet.KindRelay, ringnet.Relay{Object: object, Head: value})
+	}
+	if err != nil {
+		r.log.Debug("relaying a head", "object", object.String(), "peer", to.String(), "error", err)
+	}
+}
+
 // find returns what is known of an object's ring: from memory, from this peer's
 // own member, or from the DHT.
 func (r *ring) find(ctx context.Context, object wire.ObjectID) (known, error) {
@@ -160,12 +188,12 @@ func (r *ring) newest(ctx context.Context, object wire.ObjectID) (known, error) 
 	return fresh, nil
 }
 
-// ask asks the ring's members for their heads and returns with the first that is
-// not older than what is known.
+// ask asks the ring's other members for their heads and returns with the first
+// that is not older than what is known.
 func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, error) {
 	ctx, cancel := context.WithTimeout(ctx, headAskMax)
 	defer cancel()
-	members := k.verified.Ring.Members
+	members := slices.DeleteFunc(slices.Clone(k.verified.Ring.Members), func(m bft.Member) bool { return m.Peer == r.self })
 	answers := make(chan known, len(members))
 	failures := make(chan error, len(members))
 	for _, m := range members {
@@ -176,6 +204,7 @@ func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, e
 				_, got.verified, err = verifyHead(object, record.Bytes)
 			}
 			if err == nil && bft.Compare(got.verified, k.verified) < 0 {
+				r.relay(ctx, m.Peer, object, k)
 				err = errs.Newf("ask ring", m.Peer.String(), errs.NoQuorum, "this member is behind")
 			}
 			if err == nil {

@@ -15,6 +15,7 @@ const (
 	KindNodes                    // Nodes → NodeList
 	KindVersions                 // Versions → VersionList
 	KindArchive                  // Archive → Record
+	KindRelay                    // Relay → Done
 )
 
 // Reserve asks whether a peer would order an object, and for the key that it
@@ -130,4 +131,11 @@ type Archive struct {
 	_       struct{} `cbor:",toarray"`
 	Object  wire.ObjectID
 	Version wire.Version
+}
+
+// Relay shows a member that lags what has been certified without it.
+type Relay struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	Head   []byte // record
 }
