@@ -13,27 +13,34 @@ import (
 )
 
 func (a *app) initVerb() *cobra.Command {
-	return &cobra.Command{
+	ring := 0
+	c := &cobra.Command{
 		Use:   "init [PETNAME]",
 		Short: "Make a volume; prints its reference",
 		Long: `Make a volume that you call PETNAME, "home" without one, and print its reference.
-Who has the reference can read the whole volume. "home" is made at first use.`,
+Who has the reference can read the whole volume. "home" is made at first use.
+
+Its changes are ordered by a ring of four other peers, of which one may fail or lie;
+--ring 7 and 10 withstand two and three, --ring 1 is your own peer. Where peers are few
+the ring is smaller, and grows when there are more.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			petname := "home"
 			if len(args) == 1 {
 				petname = args[0]
 			}
-			return a.makeVolume(c.Context(), petname)
+			return a.makeVolume(c.Context(), petname, ring)
 		},
 	}
+	c.Flags().IntVar(&ring, "ring", 0, "how many `peers` order its changes: 1, 4, 7 or 10 (default 4)")
+	return c
 }
 
-func (a *app) makeVolume(ctx context.Context, petname string) error {
+func (a *app) makeVolume(ctx context.Context, petname string, ring int) error {
 	if !isDestination(petname+":") || petname == "atoll" {
 		return errs.Hint(usage("%q cannot be a petname", petname), "a petname is one word without : / @ and %%, and not atoll")
 	}
-	v, err := a.peerd.Init(a.listening(ctx), api.InitRequest{Petname: petname})
+	v, err := a.peerd.Init(a.listening(ctx), api.InitRequest{Petname: petname, Ring: ring})
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type Backend interface {
 	// Identity returns who this peer's user is.
 	Identity(ctx context.Context) (Identity, error)
 
+	// Ring says who orders an object, asking each of them.
+	Ring(ctx context.Context, r RingRequest) (Ring, error)
 	// Init makes a volume. A petname that exists is errs.Conflict.
 	Init(ctx context.Context, r InitRequest) (Volume, error)
 	// Put stores body, to its io.EOF, as one file, or a symbolic link. Any other

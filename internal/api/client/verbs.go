@@ -45,6 +45,11 @@ func (c *Client) Log(ctx context.Context, r api.LogRequest) (api.Log, error) {
 	return get[api.Log](ctx, c, protocol.Log, r)
 }
 
+// Ring implements api.Backend.
+func (c *Client) Ring(ctx context.Context, r api.RingRequest) (api.Ring, error) {
+	return get[api.Ring](ctx, c, protocol.Ring, r)
+}
+
 // Init implements api.Backend.
 func (c *Client) Init(ctx context.Context, r api.InitRequest) (api.Volume, error) {
 	return follow[api.Volume](ctx, c, protocol.Init, r, nil, nil)

@@ -26,6 +26,7 @@ const (
 	List     = "GET /v1/entries"
 	Open     = "GET /v1/file"
 	Walk     = "GET /v1/tree"
+	Ring     = "GET /v1/ring"
 	Init     = "POST /v1/volume"
 	Mkdir    = "POST /v1/dir"
 	Check    = "POST /v1/check"

@@ -77,6 +77,7 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Walk, content(walkTree(b)))
 	m.Handle(protocol.List, stream(list(b)))
 	m.Handle(protocol.Check, stream(plain(b.Check)))
+	m.Handle(protocol.Ring, askAbout(b.Ring))
 	m.Handle(protocol.Init, stream(plain(b.Init)))
 	m.Handle(protocol.Mkdir, stream(plain(b.Mkdir)))
 	m.Handle(protocol.Remove, stream(plain(b.Remove)))

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/atollnet/atoll/internal/api"
+)
+
+func (a *app) ringVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ring REF",
+		Short: "Show the peers that order a volume's changes",
+		Long: `Show the peers that order a volume's changes: its ring.
+
+Of 3f+1 members f may fail or lie. Each line is one of them, the leader marked with *:
+ok, behind (it lacks the newest version), silent (it does not answer), lost (it has lost its disk).`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.ring(c.Context(), args[0]) },
+	}
+}
+
+func (a *app) ring(ctx context.Context, arg string) error {
+	ref, err := a.ref(arg)
+	if err != nil {
+		return err
+	}
+	r, err := a.peerd.Ring(a.listening(ctx), api.RingRequest{Ref: ref})
+	if err != nil {
+		return err
+	}
+	return a.show(r, func() error { return a.printRing(r) })
+}
+
+func (a *app) printRing(r api.Ring) error {
+	when := "nothing is ordered yet"
+	if r.Version > 0 {
+		when = "certified " + r.Time.Local().Format(time.DateTime)
+	}
+	if err := a.print("object   %s\nversion  %d, %s\nepoch    %d, view %d\nquorum   %d of %d, %d answer%s",
+		r.Object, r.Version, when, r.Epoch, r.View, r.Quorum, len(r.Members), r.Answering, shortOf(r)); err != nil {
+		return err
+	}
+	if r.Overrides > 0 {
+		if err := a.print("the owner has replaced lost rings %s", count(int(r.Overrides), "time", "times")); err != nil {
+			return err
+		}
+	}
+	for _, m := range r.Members {
+		mark, took := " ", ""
+		if m.Peer == r.Leader {
+			mark = "*"
+		}
+		if m.RTT > 0 {
+			took = (time.Duration(m.RTT) * time.Microsecond).String()
+		}
+		if err := a.print("%s %s  %-6s  version %d  %s", mark, m.Peer, m.State, m.Version, took); err != nil {
+			return err
+		}
+	}
+	for _, e := range r.Evidence {
+		if err := a.print("evidence: %s", e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shortOf says what a ring cannot do now.
+func shortOf(r api.Ring) string {
+	switch {
+	case r.Answering < r.Quorum:
+		return ": changes wait until more return"
+	case len(r.Members) < r.Wanted:
+		return fmt.Sprintf("; the volume wants a ring of %d", r.Wanted)
+	}
+	return ""
+}
