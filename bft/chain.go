@@ -40,6 +40,10 @@ func Endorse(owner wire.Signer, ring RingCert, overrides uint64) Endorsement {
 	return Endorsement{Ring: ring, Overrides: overrides, Signature: owner.Sign(TagEndorse, body)}
 }
 
+// Verify checks that the owner of an object made the endorsement. The error
+// matches ErrChain.
+func (e Endorsement) Verify(g GenesisBody) error { return e.verify(g, g.ObjectID()) }
+
 func (e Endorsement) verify(g GenesisBody, object wire.ObjectID) error {
 	if e.Ring.Object != object || e.Ring.Epoch == 0 {
 		return fmt.Errorf("%w: endorsement of epoch %d of %v", ErrChain, e.Ring.Epoch, e.Ring.Object)
@@ -93,8 +97,9 @@ type position struct {
 	owner     wire.PublicKey
 	ring      RingCert
 	overrides uint64
-	last      Decision // zero: version 0, or none shown yet
-	known     bool     // last is known; false just after an endorsement
+	base      wire.Version // that the ring goes on from
+	last      Decision     // zero: version 0, or none shown yet
+	known     bool         // last is known; false just after an endorsement
 }
 
 // begin returns the start of the chain: the owner's endorsement or the genesis.
@@ -108,7 +113,7 @@ func begin(g GenesisBody, object wire.ObjectID, e *Endorsement) (position, error
 
 // follow goes one link further.
 func (p *position) follow(l Link) error {
-	if err := l.Ring.follows(p.ring); err != nil {
+	if err := l.Ring.Follows(p.ring); err != nil {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	if l.Override != nil {
@@ -123,7 +128,7 @@ func (p *position) follow(l Link) error {
 	if p.last.NextRing != l.Ring.ID() {
 		return fmt.Errorf("%w: version %d does not lead to the ring of epoch %d", ErrChain, p.last.Version, l.Ring.Epoch)
 	}
-	p.ring = l.Ring
+	p.ring, p.base = l.Ring, p.last.Version
 	return nil
 }
 
@@ -144,7 +149,7 @@ func (p *position) override(l Link) error {
 	if err := p.owner.Verify(TagOverride, body, l.Override.Signature); err != nil {
 		return fmt.Errorf("%w: override: %w", ErrChain, err)
 	}
-	p.ring, p.overrides = l.Ring, l.Override.Number
+	p.ring, p.overrides, p.base = l.Ring, l.Override.Number, p.last.Version
 	return nil
 }
 

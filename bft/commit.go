@@ -54,8 +54,8 @@ func (r *Replica) certificate(k Kind, b Ballot) *Certificate {
 	return &c
 }
 
-// learn takes a commit certificate that somebody shows. A nil one, of version
-// 0, says nothing.
+// learn takes a commit certificate that somebody shows. A nil one, of the
+// version that the epoch begins with, says nothing.
 func (r *Replica) learn(c *Certificate, from int) {
 	if c == nil || c.Decision.Version < r.head.version {
 		return
@@ -85,7 +85,7 @@ func (r *Replica) learn(c *Certificate, from int) {
 // later view has begun, or that the ring has forked.
 func (r *Replica) learnAgain(c *Certificate) {
 	same := c.Decision.ID() == r.head.id
-	if r.head.version == 0 || same && !r.leadsOn(c.View) {
+	if r.head.proof == nil || same && !r.leadsOn(c.View) {
 		return
 	}
 	if c.verify(Commit, r.ring, r.verify) != nil {
@@ -129,7 +129,7 @@ func (r *Replica) settle() {
 // commit makes the certified version the newest, and clears what was about it.
 func (r *Replica) commit(p *Proposal) {
 	c := r.decided
-	r.out.Commit = &Committed{Certificate: *c, Batch: p.Batch, Token: r.run.token}
+	r.out.Commit = &Committed{Certificate: *c, Batch: p.Batch, NextRing: r.run.nextRing, Token: r.run.token}
 	d := c.Decision
 	r.head = committed{d.Version, d.ID(), d.State, d.TimeUnixMilli, c}
 
@@ -142,6 +142,10 @@ func (r *Replica) commit(p *Proposal) {
 	ids := requestIDs(p.Batch.Updates)
 	r.queue.remove(ids)
 	r.queue.remember(ids)
+	if d.NextRing != (wire.RingCertID{}) {
+		r.end()
+		return
+	}
 	r.failed = 0
 	if !r.queue.waits(r.watched) {
 		r.content()

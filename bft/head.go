@@ -74,6 +74,7 @@ type Verified struct {
 	Ring      RingCert // the present one
 	Epoch     wire.Epoch
 	Overrides uint64
+	Base      wire.Version   // that the ring goes on from, if the chain shows it
 	Decision  Decision       // zero for version 0
 	Version   wire.VersionID // zero for version 0
 }
@@ -109,7 +110,7 @@ func (h Head) Verify(object wire.ObjectID) (Verified, error) {
 }
 
 func (p position) verified() Verified {
-	v := Verified{Ring: p.ring, Epoch: p.ring.Epoch, Overrides: p.overrides, Decision: p.last}
+	v := Verified{Ring: p.ring, Epoch: p.ring.Epoch, Overrides: p.overrides, Base: p.base, Decision: p.last}
 	if p.last.Version > 0 {
 		v.Version = p.last.ID()
 	}

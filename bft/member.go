@@ -92,8 +92,9 @@ func checkMembers(members []Member) error {
 	return nil
 }
 
-// follows checks that r is what may come after the ring before.
-func (r RingCert) follows(before RingCert) error {
+// Follows checks that r is what may come after the ring before. The error matches
+// ErrRing.
+func (r RingCert) Follows(before RingCert) error {
 	switch {
 	case r.Object != before.Object:
 		return fmt.Errorf("%w: for object %v", ErrRing, r.Object)

@@ -33,6 +33,7 @@ const (
 	kindAnnounce
 	kindFetch
 	kindData
+	kindReady
 	kindEnd
 )
 
@@ -74,7 +75,7 @@ type ViewChange struct {
 	_         struct{} `cbor:",toarray"`
 	Member    uint8
 	View      wire.View
-	Commit    *Certificate // the newest it knows; nil: version 0
+	Commit    *Certificate // the newest it knows; nil: the version that the epoch begins with
 	Prepared  *Certificate // of the version after, from the highest view; nil: none
 	Signature wire.Signature
 }
@@ -99,6 +100,13 @@ type Progress struct {
 type Announce struct {
 	_      struct{} `cbor:",toarray"`
 	Commit Certificate
+}
+
+// Ready answers a Progress while an epoch has decided nothing yet: its sender
+// holds the version that it begins with.
+type Ready struct {
+	_       struct{} `cbor:",toarray"`
+	Version wire.Version
 }
 
 // Fetch asks for the proposal of a version: the committed one, or, if Decision
@@ -126,6 +134,7 @@ func (*Progress) kind() messageKind   { return kindProgress }
 func (*Announce) kind() messageKind   { return kindAnnounce }
 func (*Fetch) kind() messageKind      { return kindFetch }
 func (*Data) kind() messageKind       { return kindData }
+func (*Ready) kind() messageKind      { return kindReady }
 
 func newMessage(k messageKind) Message {
 	switch k {
@@ -149,6 +158,8 @@ func newMessage(k messageKind) Message {
 		return new(Fetch)
 	case kindData:
 		return new(Data)
+	case kindReady:
+		return new(Ready)
 	}
 	return nil
 }

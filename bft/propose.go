@@ -8,6 +8,7 @@ type execution struct {
 	token    uint64
 	phase    phase
 	proposal *Proposal // whose result is checked; nil: a new batch of this leader's
+	nextRing *RingCert // of the result
 
 	// Of a new batch.
 	view    wire.View
@@ -37,7 +38,7 @@ func (r *Replica) propose() {
 	switch {
 	case !r.isLeader() || r.state.Changing || r.current != nil || r.decided != nil || r.target > r.head.version:
 		return
-	case r.run.active() || r.offered != nil:
+	case r.run.active() || r.offered != nil || r.over || !r.enoughReady():
 		return
 	}
 	if d := r.mustBeginWith(); d != nil {
@@ -74,7 +75,7 @@ func (r *Replica) execute(e execution) {
 	e.token, e.phase = r.run.token+1, running
 	r.run = e
 	r.out.Execute = &Execute{
-		Token: e.token, Parent: r.head.version, Root: r.head.root,
+		Token: e.token, Parent: r.head.version, Previous: r.head.id, Root: r.head.root,
 		Version: r.head.version + 1, TimeUnixMilli: e.time, Updates: e.updates,
 	}
 }
@@ -116,16 +117,16 @@ func (r *Replica) executedNew(in Executed) {
 	if r.run.view != r.state.View || r.state.Changing || r.mustBeginWith() != nil || r.decided != nil {
 		return
 	}
-	batch := Batch{Updates: r.run.updates, Outcomes: in.Outcomes}
+	batch := in.batch(r.run.updates)
 	if err := batch.Check(); err != nil {
 		panic(err) // the queue holds to the limits, and so must our executor
 	}
 	p := &Proposal{Batch: batch, Decision: Decision{
 		Object: r.ring.Object, Epoch: r.ring.Epoch, Ring: r.ringID,
 		Version: r.head.version + 1, Previous: r.head.id,
-		State: in.Root, Outcomes: batch.Digest(), TimeUnixMilli: r.run.time,
+		State: in.Root, Outcomes: batch.Digest(), NextRing: in.next(), TimeUnixMilli: r.run.time,
 	}}
-	r.run.proposal, r.run.phase = p, done
+	r.run.proposal, r.run.phase, r.run.nextRing = p, done, in.NextRing
 	r.accept(p)
 }
 
@@ -134,11 +135,11 @@ func (r *Replica) executedProposal(in Executed) {
 	p := r.run.proposal
 	id := p.Decision.ID()
 	ours := Batch{Updates: p.Batch.Updates, Outcomes: in.Outcomes}
-	if ours.Check() != nil || in.Root != p.Decision.State || ours.Digest() != p.Decision.Outcomes {
+	if ours.Check() != nil || in.Root != p.Decision.State || ours.Digest() != p.Decision.Outcomes || in.next() != p.Decision.NextRing {
 		r.disagree(id)
 		return
 	}
-	r.run.phase = done
+	r.run.phase, r.run.nextRing = done, in.NextRing
 	offered := r.offered != nil && r.offered.Proposal.Decision.ID() == id
 	if offered && r.decided == nil {
 		r.accept(p)
@@ -204,6 +205,8 @@ func (r *Replica) prePrepare(from int, m *PrePrepare) {
 	r.advance()
 	d := m.Proposal.Decision
 	switch {
+	case r.over:
+		return
 	case d.Version == r.head.version+2, d.Version == r.head.version+1 && m.View > r.state.View:
 		r.hold(m)
 		return
@@ -230,7 +233,7 @@ func (r *Replica) prePrepare(from int, m *PrePrepare) {
 // mayFollow reports whether a decision may be prepared in this view, its result
 // apart.
 func (r *Replica) mayFollow(d Decision) bool {
-	if d.Object != r.ring.Object || d.Epoch != r.ring.Epoch || d.Ring != r.ringID || d.NextRing != (wire.RingCertID{}) {
+	if d.Object != r.ring.Object || d.Epoch != r.ring.Epoch || d.Ring != r.ringID {
 		return false
 	}
 	if d.Previous != r.head.id || d.TimeUnixMilli < r.head.time {

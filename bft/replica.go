@@ -55,8 +55,9 @@ type State struct {
 // Saved is what a replica starts from.
 type Saved struct {
 	State
-	Root      wire.NodeHash // of the newest committed version, or of version 0
-	Commit    *Certificate  // of that version; nil: version 0
+	Base      *Decision     // the version that this ring goes on from; nil: version 0
+	Root      wire.NodeHash // of the newest committed version, or of Base
+	Commit    *Certificate  // of that version, by this ring; nil: it is Base
 	Proposals []Proposal    // that were stored for the version after it
 }
 
@@ -71,9 +72,13 @@ type Replica struct {
 	verify Verifier
 	base   uint32 // milliseconds, see Config.TimeoutMilli
 
+	begin committed // the version that this epoch begins with
+	ready []bool    // by member: it is known to hold that version
+
 	// Durable, as of the effects of the last Step.
 	state State
 	head  committed
+	over  bool // head names the ring that orders from here on; this one signs no more
 
 	// About the version after head.
 	known    map[wire.VersionID]*Proposal
@@ -116,7 +121,7 @@ type committed struct {
 	id      wire.VersionID
 	root    wire.NodeHash
 	time    int64
-	proof   *Certificate // nil: version 0
+	proof   *Certificate // by this ring; nil: the epoch begins with it
 }
 
 // New returns a replica that goes on from a saved state; the zero State and the
@@ -129,7 +134,7 @@ func New(c Config, s Saved) (*Replica, error) {
 	n := len(c.Ring.Members)
 	r := &Replica{
 		ring: c.Ring, ringID: c.Ring.ID(), first: c.Ring.Leader(0), self: c.Self, key: c.Key, verify: c.Verify, base: c.TimeoutMilli,
-		state: s.State, head: committed{root: s.Root},
+		state: s.State, ready: make([]bool, n),
 		known: make(map[wire.VersionID]*Proposal), stored: make(map[wire.VersionID]bool),
 		votes: newTally(n), later: newTally(n),
 		suspects: make([]wire.View, n), changes: make([]*ViewChange, n),
@@ -157,15 +162,8 @@ func (c Config) check() error {
 // restore puts back what follows from the saved state: this member's own votes
 // are the same again, since signatures are.
 func (r *Replica) restore(s Saved) error {
-	if s.Commit != nil {
-		if err := s.Commit.verify(Commit, r.ring, r.verify); err != nil {
-			return fmt.Errorf("%w: %w", ErrSaved, err)
-		}
-		d := s.Commit.Decision
-		r.head = committed{d.Version, d.ID(), s.Root, d.TimeUnixMilli, s.Commit}
-		if d.State != s.Root {
-			return fmt.Errorf("%w: version %d with the state %v", ErrSaved, d.Version, s.Root)
-		}
+	if err := r.restoreHead(s); err != nil || r.over {
+		return err
 	}
 	for i := range s.Proposals {
 		if p := &s.Proposals[i]; p.Decision.Version == r.head.version+1 {
@@ -178,9 +176,29 @@ func (r *Replica) restore(s Saved) error {
 		return nil
 	}
 	if r.state.NewView != nil {
-		_, r.required = choose(r.state.NewView.Changes)
+		_, r.required = choose(r.state.NewView.Changes, r.begin.version)
 	}
 	return r.restoreVotes()
+}
+
+func (r *Replica) restoreHead(s Saved) error {
+	r.begin = committed{root: s.Root}
+	if d := s.Base; d != nil {
+		r.begin = committed{d.Version, d.ID(), d.State, d.TimeUnixMilli, nil}
+	}
+	r.head, r.ready[r.self] = r.begin, true
+	if c := s.Commit; c != nil {
+		if err := c.verify(Commit, r.ring, r.verify); err != nil {
+			return fmt.Errorf("%w: %w", ErrSaved, err)
+		}
+		d := c.Decision
+		r.head = committed{d.Version, d.ID(), d.State, d.TimeUnixMilli, c}
+		r.over = d.NextRing != wire.RingCertID{}
+	}
+	if r.head.root != s.Root || s.Commit != nil && r.head.version <= r.begin.version {
+		return fmt.Errorf("%w: version %d after %d with the state %v", ErrSaved, r.head.version, r.begin.version, s.Root)
+	}
+	return nil
 }
 
 func (r *Replica) restoreVotes() error {
@@ -211,9 +229,13 @@ func (r *Replica) View() (view wire.View, active bool) { return r.state.View, !r
 // Leader returns the index of the present leader.
 func (r *Replica) Leader() int { return r.leader(r.state.View) }
 
+// Over reports whether the newest version names another ring: this one signs
+// nothing more, and serves those who lag.
+func (r *Replica) Over() bool { return r.over }
+
 // Idle reports whether nothing waits: the replica can be dropped and made again
 // from what is saved.
-func (r *Replica) Idle() bool { return !r.waiting() && !r.run.active() }
+func (r *Replica) Idle() bool { return r.over || !r.waiting() && !r.run.active() }
 
 func (r *Replica) leader(v wire.View) int { return r.ring.rotate(r.first, v) }
 

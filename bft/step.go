@@ -19,8 +19,11 @@ type Receive struct {
 type Executed struct {
 	Token    uint64
 	Root     wire.NodeHash
-	Outcomes [][]byte // one for each update
-	Failed   bool     // the host could not execute: nothing is known of the result
+	Outcomes [][]byte // one for each update, or, with NextRing, up to the one that made it
+	// NextRing is the ring that orders from the next version on; nil: the same.
+	// The update that makes it is the last of its version, whatever came with it.
+	NextRing *RingCert
+	Failed   bool // the host could not execute: nothing is known of the result
 }
 
 // Timeout says that a timer has run out.
@@ -51,6 +54,7 @@ type Effects struct {
 	Timer   *Timer   // replaces the earlier one
 
 	Busy   []wire.Hash // submitted updates that found no room
+	Left   [][]byte    // updates that wait on, this member's users' first: the next ring is to order them
 	Failed []wire.Hash // submitted updates given up because the host could not execute them
 	Fault  error       // this replica goes no further: ErrDiverged or ErrForked
 }
@@ -73,7 +77,8 @@ type Serve struct {
 type Execute struct {
 	Token         uint64
 	Parent        wire.Version
-	Root          wire.NodeHash // of Parent
+	Previous      wire.VersionID // of Parent; zero: version 0
+	Root          wire.NodeHash  // of Parent
 	Version       wire.Version
 	TimeUnixMilli int64
 	Updates       [][]byte
@@ -83,6 +88,7 @@ type Execute struct {
 type Committed struct {
 	Certificate Certificate
 	Batch       Batch
+	NextRing    *RingCert // that the decision names; nil: the same
 	Token       uint64
 }
 
@@ -120,12 +126,17 @@ func (r *Replica) Step(now int64, inputs ...Input) Effects {
 // start takes up what a restart interrupted.
 func (r *Replica) start() {
 	r.started = true
+	if r.over {
+		return
+	}
 	if r.state.NewView != nil {
-		commit, _ := choose(r.state.NewView.Changes)
+		commit, _ := choose(r.state.NewView.Changes, r.begin.version)
 		r.learn(commit, r.self)
 	}
 	if r.waiting() {
 		r.tellAll()
+	} else if r.beginning() {
+		r.send(All, &Progress{Version: r.head.version, View: r.state.View})
 	}
 }
 
@@ -146,6 +157,11 @@ func (r *Replica) take(in Input) {
 }
 
 func (r *Replica) receive(from int, m Message) {
+	if r.over {
+		r.late(from, m)
+		return
+	}
+	r.ready[from] = true // only who holds the first version of the epoch has a replica
 	switch m := m.(type) {
 	case *Request:
 		r.request(from, m)
@@ -178,6 +194,10 @@ func (r *Replica) send(to int, m Message) {
 
 // submit queues an update of a user of this member.
 func (r *Replica) submit(update []byte) {
+	if r.over {
+		r.out.Left = append(r.out.Left, update)
+		return
+	}
 	if !r.queue.add(r.self, update, PendingMax) {
 		r.out.Busy = append(r.out.Busy, RequestID(update))
 	}

@@ -75,6 +75,9 @@ func (r *Replica) progress(from int, m *Progress) {
 		r.send(from, &Announce{Commit: *proof})
 		fallthrough
 	default:
+		if r.beginning() {
+			r.send(from, &Ready{Version: r.head.version})
+		}
 		r.tell(from)
 	}
 }
@@ -82,7 +85,7 @@ func (r *Replica) progress(from int, m *Progress) {
 // fetch answers with what is here. Committed versions lie with the host.
 func (r *Replica) fetch(from int, m *Fetch) {
 	if m.Version <= r.head.version {
-		if m.Version > 0 {
+		if m.Version > r.begin.version {
 			r.out.Serve = append(r.out.Serve, Serve{from, m.Version})
 		}
 		return
@@ -100,7 +103,7 @@ func (r *Replica) data(from int, m *Data) {
 		return
 	}
 	r.learn(m.Commit, from)
-	if m.Proposal.Decision.Version != r.head.version+1 {
+	if m.Proposal.Decision.Version != r.head.version+1 || r.over {
 		return
 	}
 	wanted := r.decided != nil && r.decided.Decision.ID() == id || r.required != nil && r.required.ID() == id

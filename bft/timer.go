@@ -30,7 +30,7 @@ func (r *Replica) behind() bool {
 // setTimer starts the timer when something waits and stops it when nothing
 // does: an idle object has none. A ring of one waits for nobody.
 func (r *Replica) setTimer() {
-	waiting := len(r.ring.Members) > 1 && r.fault == nil && r.waiting()
+	waiting := len(r.ring.Members) > 1 && r.fault == nil && !r.over && r.waiting()
 	switch {
 	case waiting && !r.timer.on:
 		r.watched = wire.Hash{}

@@ -104,8 +104,7 @@ func (r *Replica) verifyChange(m *ViewChange) error {
 	if err := r.verify(r.ring.Members[m.Member].Key, TagViewChange, m.statement(r.ringID), m.Signature); err != nil {
 		return err
 	}
-	var version wire.Version
-	var id wire.VersionID
+	version, id := r.begin.version, r.begin.id
 	if m.Commit != nil {
 		if err := m.Commit.verify(Commit, r.ring, r.verify); err != nil {
 			return err
@@ -136,7 +135,7 @@ func (r *Replica) viewChanged(from int, m *ViewChange) {
 	}
 	r.changes[from] = m
 	r.learn(m.Commit, from)
-	if v, enough := r.followed(); enough {
+	if v, enough := r.followed(); enough && !r.over {
 		r.changeTo(v)
 		return
 	}
@@ -173,7 +172,7 @@ func (r *Replica) followed() (lowest wire.View, enough bool) {
 
 // beginView begins the view that this member leads, once 2f+1 have come to it.
 func (r *Replica) beginView() {
-	if !r.state.Changing || !r.isLeader() {
+	if !r.state.Changing || !r.isLeader() || r.over {
 		return
 	}
 	m := &NewView{View: r.state.View}
@@ -206,7 +205,7 @@ func (r *Replica) newView(from int, m *NewView) {
 }
 
 func (r *Replica) enterNew(m *NewView, from int) {
-	commit, must := choose(m.Changes)
+	commit, must := choose(m.Changes, r.begin.version)
 	r.enter(m.View)
 	r.state.NewView, r.required = m, must
 	r.learn(commit, from)
@@ -217,9 +216,10 @@ func (r *Replica) enterNew(m *NewView, from int) {
 // choose returns the newest commit certificate of a view's changes, and the
 // decision that the view must begin with: of those prepared for the version
 // after it the one of the highest view. If there is none, no decision on that
-// version can have been made, and the leader may choose freely.
-func choose(changes []ViewChange) (commit *Certificate, must *Decision) {
-	var version wire.Version
+// version can have been made, and the leader may choose freely. begin is the
+// version that the epoch begins with, of which the ring has no certificate.
+func choose(changes []ViewChange, begin wire.Version) (commit *Certificate, must *Decision) {
+	version := begin
 	for _, c := range changes {
 		if v := c.version(); v > version {
 			version, commit = v, c.Commit

@@ -45,12 +45,12 @@ func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runn
 		signed[i] = s // nil for bytes that are no update: Apply refuses them
 	}
 	result, err := update.Apply(ctx, tree.Load(e.nodes, parent.Root), update.Env{
-		Object: object, Version: env.Version, TimeUnixMilli: env.TimeUnixMilli,
+		Object: object, Version: env.Version, TimeUnixMilli: env.TimeUnixMilli, Ring: env.Ring, Previous: env.Previous,
 	}, signed)
 	if err != nil {
 		return runner.Execution{}, err
 	}
-	x := runner.Execution{Root: result.Root, Finish: e.keep(object, env.Version, result.Nodes)}
+	x := runner.Execution{Root: result.Root, NextRing: result.NextRing, Finish: e.keep(object, env.Version, result.Nodes)}
 	for _, o := range result.Outcomes {
 		x.Outcomes = append(x.Outcomes, o.Encode())
 	}

@@ -28,14 +28,20 @@ type State struct {
 
 // Env is what an execution may depend on beside the state.
 type Env struct {
-	Version       wire.Version // the one to be made
-	TimeUnixMilli int64        // never before that of the parent
+	Version       wire.Version   // the one to be made
+	TimeUnixMilli int64          // never before that of the parent
+	Ring          bft.RingCert   // that orders it
+	Previous      wire.VersionID // the decision before; zero for version 1
 }
 
 // Execution is the result of executing a batch.
 type Execution struct {
 	Root     wire.NodeHash
 	Outcomes [][]byte // one for each update, at most bft.OutcomeBytesMax bytes each
+	// NextRing orders from the next version on; nil: the same ring. The update
+	// that makes it is the last: those after it have no outcome and are ordered
+	// by the next ring.
+	NextRing *bft.RingCert
 	// Finish writes what the new state needs, in the transaction that makes the
 	// version certified. It is called once or, if the version is not decided,
 	// never. nil: there is nothing to write.

@@ -76,15 +76,31 @@ func (x *toy) Execute(ctx context.Context, object wire.ObjectID, parent State, e
 	if err != nil {
 		return Execution{}, fmt.Errorf("parent of version %d: %w", env.Version, err)
 	}
-	outcomes := make([][]byte, len(updates))
+	var outcomes [][]byte
+	var next *bft.RingCert
 	for i, u := range updates {
-		outcomes[i] = fmt.Appendf(nil, "%d:%.20s", i, u)
+		outcomes = append(outcomes, fmt.Appendf(nil, "%d:%.20s", i, u))
+		if next = nextRing(u, env); next != nil {
+			updates = updates[:i+1]
+			break
+		}
 	}
 	root := wire.NodeHash(wire.Derive(wire.ContextNode, append([][]byte{parent.Root[:], wire.Uint64(uint64(env.TimeUnixMilli))}, updates...)...))
 	if wrong {
 		root[0]++
 	}
-	return Execution{Root: root, Outcomes: outcomes, Finish: put(root)}, nil
+	return Execution{Root: root, Outcomes: outcomes, NextRing: next, Finish: put(root)}, nil
+}
+
+// nextRing reads an update that is a reconfiguration; who signs it is not the
+// toy's business.
+func nextRing(u []byte, env Env) *bft.RingCert {
+	r, err := bft.ParseReconfiguration(u)
+	if err != nil || r.Verify(env.Ring, env.Version-1, env.TimeUnixMilli) != nil {
+		return nil
+	}
+	next := r.Plan.Ring(env.Ring, env.Previous)
+	return &next
 }
 
 func (x *toy) set(f func(*toy)) {

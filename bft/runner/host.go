@@ -1,11 +1,15 @@
 package runner
 
 import (
+	"bytes"
 	"container/list"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +22,9 @@ import (
 var (
 	// ErrUnknownObject: this peer is not a member of the object's ring.
 	ErrUnknownObject = errors.New("not a member of the object's ring")
+	// ErrMoved: another ring orders the object by now. It matches
+	// ErrUnknownObject too.
+	ErrMoved = fmt.Errorf("another ring orders the object: %w", ErrUnknownObject)
 	// ErrBusy: as many updates of the object wait as may.
 	ErrBusy = errors.New("too many updates wait")
 	// ErrTooLarge: the update exceeds wire.UpdateBytesMax.
@@ -54,8 +61,16 @@ type Config struct {
 	// Timeout is how long waiting work may stand still before the leader of a
 	// ring is suspected; the default is a second.
 	Timeout time.Duration
-	Clock   func() time.Time // default: time.Now
-	Log     *slog.Logger     // default: none
+	// Committed, if not nil, is told of every version that has become durable
+	// here; with a next ring, the version names one that orders from then on,
+	// and Head has the link to it. Behind, if not nil, is told that members of a
+	// later epoch have spoken: Join or Retire should follow. Both are called on
+	// the object's goroutine and must not block.
+	Committed func(object wire.ObjectID, c bft.Certificate, next *bft.RingCert)
+	Behind    func(object wire.ObjectID, from wire.PeerID, epoch wire.Epoch)
+	Clock     func() time.Time // default: time.Now
+	Random    io.Reader        // of ring keys; default: crypto/rand
+	Log       *slog.Logger     // default: none
 }
 
 func (c *Config) complete() error {
@@ -64,6 +79,9 @@ func (c *Config) complete() error {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -83,6 +101,8 @@ type Host struct {
 	seats  map[wire.ObjectID]*seat // in memory
 	idle   *list.List              // of those, the seats with nothing to do; newest first
 	inbox  map[wire.PeerID]int     // bytes of each peer's messages that wait
+
+	founding sync.Mutex // held while records of an object without a seat are made
 }
 
 // New returns a host that is ready to work. Run or Close must be called.
@@ -151,18 +171,22 @@ func (h *Host) Create(ctx context.Context, g bft.Genesis, ringKey wire.Key) erro
 	if err != nil {
 		return fmt.Errorf("genesis of %v: %w", object, err)
 	}
-	record := objectRecord{Format: objectFormat, Genesis: g, Root: start.Root, Seed: ringKey.Seed()}
-	if err := h.Store.Update(func(w kv.Writer) error { return createObject(w, object, record, start.Finish) }); err != nil {
+	s := standing{origin: originRecord{Format: originFormat, Genesis: g, Root: start.Root}, ring: g.Body.Ring()}
+	s.member = memberRecord{Format: memberFormat, Epoch: 1, Ring: s.ring.ID(), Member: true, Seed: ringKey.Seed()}
+	if err := h.Store.Update(func(w kv.Writer) error { return createObject(w, s, start.Finish) }); err != nil {
 		return err
 	}
 	return h.Store.Sync()
 }
 
-func createObject(w kv.Writer, object wire.ObjectID, record objectRecord, finish func(kv.Writer) error) error {
-	if _, found, err := getObject(w, object); found || err != nil {
+func createObject(w kv.Writer, s standing, finish func(kv.Writer) error) error {
+	if _, found, err := getStanding(w, s.ring.Object); found || err != nil {
 		return err
 	}
-	if err := w.Set(key(keyObject, object), wire.Marshal(record)); err != nil {
+	if err := putStanding(w, s); err != nil {
+		return err
+	}
+	if err := dropReservation(w, wire.NewKey(s.member.Seed).Public()); err != nil {
 		return err
 	}
 	if finish == nil {
@@ -173,11 +197,23 @@ func createObject(w kv.Writer, object wire.ObjectID, record objectRecord, finish
 
 // Objects returns the objects of whose rings this peer is a member, in order.
 func (h *Host) Objects() (objects []wire.ObjectID, err error) {
-	err = h.scan(keyObject, true, func(object wire.ObjectID, _ []byte) error {
+	parse := as[memberRecord](memberBytesMax)
+	err = h.scan(keyMember, false, func(object wire.ObjectID, b []byte) error {
+		m, err := parse(b)
+		if err == nil && m.Member {
+			objects = append(objects, object)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = h.scan(keyObject, true, func(object wire.ObjectID, _ []byte) error { // of the first format
 		objects = append(objects, object)
 		return nil
 	})
-	return objects, err
+	slices.SortFunc(objects, func(a, b wire.ObjectID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(objects), err
 }
 
 // unfinished returns the objects that were in the middle of something.
@@ -205,28 +241,9 @@ func (h *Host) scan(kind byte, keysOnly bool, fn func(wire.ObjectID, []byte) err
 	})
 }
 
-// Head returns the newest head of an object that this member has; the hint is
-// the caller's to add. False: this peer is not a member of its ring.
-func (h *Host) Head(object wire.ObjectID) (head bft.Head, found bool, err error) {
-	err = h.Store.View(func(r kv.Reader) error {
-		record, ok, err := getObject(r, object)
-		if !ok || err != nil {
-			return err
-		}
-		v, err := getVersion(r, object)
-		if err != nil {
-			return err
-		}
-		commit, err := getCommit(r, object, v)
-		head, found = bft.NewHead(record.Genesis, commit), err == nil
-		return err
-	})
-	return head, found, err
-}
-
 // Version returns a committed version of an object: its certificate, and the
 // updates that it executed with their outcomes. Errors: ErrUnknownObject, also for a
-// version that this member does not have.
+// version that this member does not have, as it joined later.
 func (h *Host) Version(object wire.ObjectID, v wire.Version) (bft.Certificate, bft.Batch, error) {
 	var data bft.Data
 	err := h.Store.View(func(r kv.Reader) (err error) {
@@ -249,7 +266,7 @@ func getData(r kv.Reader, object wire.ObjectID, v wire.Version) (bft.Data, error
 	}
 	p, found, err := get(r, proposalKey(object, v, c.Version()), bft.ParseProposal)
 	if err == nil && !found {
-		err = fmt.Errorf("%w: batch of version %d of %v is gone", errRecord, v, object)
+		err = fmt.Errorf("batch of version %d of %v: %w", v, object, ErrUnknownObject) // it was joined later
 	}
 	return bft.Data{Proposal: p, Commit: &c}, err
 }

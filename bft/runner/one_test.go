@@ -293,7 +293,7 @@ func TestDamage(t *testing.T) {
 		t.Errorf("damaged: %v", err)
 	}
 	c.submit(0, good, "one")
-	for _, k := range [][]byte{key(keyObject, good), key(keyHead, good), commitKey(good, 1)} {
+	for _, k := range [][]byte{key(keyOrigin, good), key(keyMember, good), key(keyHead, good), commitKey(good, 1)} {
 		c.stop(0)
 		if !c.disks[0].Flip(k, 3) {
 			t.Fatal("no such record")

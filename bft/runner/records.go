@@ -15,7 +15,7 @@ import (
 // overwritten stay below kv.ValueSmallMax, where the store never loses both the
 // old and the new one; larger ones are written once.
 const (
-	keyObject   = 'g' // → objectRecord; written once
+	keyObject   = 'g' // → objectRecord, of the first format; written once
 	keyState    = 's' // → stateRecord
 	keyPrepared = 'p' // → certificate of prepares
 	keyView     = 'n' // view → NewView; written once
@@ -33,9 +33,8 @@ const (
 
 var errRecord = errors.New("bad record")
 
-// objectRecord is all that a member knows of an object before it decides
-// anything. The ring key lies here, with the log: without one there is no
-// voting with the other.
+// objectRecord is what the first format had in place of originRecord and
+// memberRecord.
 type objectRecord struct {
 	_       struct{} `cbor:",toarray"`
 	Format  uint64
@@ -124,18 +123,25 @@ func getCommit(r kv.Reader, object wire.ObjectID, v wire.Version) (*bft.Certific
 	return &c, err
 }
 
-// getSaved reads what a replica starts from.
-func getSaved(r kv.Reader, object wire.ObjectID, genesis wire.NodeHash) (s bft.Saved, err error) {
+// getSaved reads what a replica starts from. root is that of version 0, base the
+// version that the epoch goes on from.
+func getSaved(r kv.Reader, object wire.ObjectID, root wire.NodeHash, base wire.Version) (s bft.Saved, err error) {
 	v, err := getVersion(r, object)
 	if err != nil {
 		return s, err
 	}
-	if s.Commit, err = getCommit(r, object, v); err != nil {
-		return s, err
-	}
-	s.Root = genesis
-	if s.Commit != nil {
-		s.Root = s.Commit.Decision.State
+	s.Root = root
+	for _, at := range []wire.Version{base, v} {
+		c, err := getCommit(r, object, at)
+		switch {
+		case err != nil:
+			return s, err
+		case c == nil:
+		case at == base:
+			s.Base, s.Root = &c.Decision, c.Decision.State
+		default:
+			s.Commit, s.Root = c, c.Decision.State
+		}
 	}
 	if s.State, err = getState(r, object); err != nil {
 		return s, err

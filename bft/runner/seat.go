@@ -2,6 +2,7 @@ package runner
 
 import (
 	"container/list"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,9 +17,9 @@ import (
 type seat struct {
 	host   *Host
 	object wire.ObjectID
+	stands standing
 	ring   bft.RingCert
-	self   int
-	record objectRecord
+	self   int // -1: not a member; there is no replica
 
 	idle *list.Element // guarded by host.mu
 
@@ -38,11 +39,17 @@ type seat struct {
 	trouble error                   // of the last execution
 }
 
-// item is an input that waits, and the room it takes of its peer's.
+// item is something that waits, and the room it takes of its peer's: an input, a
+// message of an epoch that is over, or something to be done while no replica is
+// at work, which is told what came of it.
 type item struct {
 	input bft.Input
 	peer  wire.PeerID
 	bytes int
+	epoch wire.Epoch // of the message, if not the seat's
+	late  bft.Message
+	alone func() error
+	done  chan<- error // has room for one
 }
 
 type result struct {
@@ -50,10 +57,13 @@ type result struct {
 	finish func(kv.Writer) error
 }
 
-func newSeat(h *Host, record objectRecord) *seat {
-	ring := record.Genesis.Body.Ring()
+func newSeat(h *Host, stands standing) *seat {
+	self := -1
+	if stands.member.Member {
+		self = stands.ring.Index(h.Self)
+	}
 	return &seat{
-		host: h, object: ring.Object, ring: ring, self: ring.Index(h.Self), record: record,
+		host: h, object: stands.ring.Object, stands: stands, ring: stands.ring, self: self,
 		waiters: make(map[wire.Hash][]chan<- answer), others: make(map[wire.VersionID]bool),
 	}
 }
@@ -91,24 +101,45 @@ func (s *seat) discard() {
 		if it.bytes > 0 {
 			s.host.release(it.peer, it.bytes)
 		}
+		if it.done != nil {
+			it.done <- errForgotten
+		}
 	}
 	s.items, s.submits = nil, 0
 }
 
-// take returns the inputs that wait, or marks the seat as not at work.
-func (s *seat) take() ([]bft.Input, bool) {
+// errForgotten is what a host tells itself: the seat is no longer its object's.
+var errForgotten = errors.New("seat forgotten")
+
+// take returns what waits, or marks the seat as not at work.
+func (s *seat) take() (todo, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.items) == 0 && s.replica != nil {
+	if len(s.items) == 0 && (s.replica != nil || s.self < 0) {
 		s.working = false
-		return nil, false
+		return todo{}, false
 	}
-	inputs := make([]bft.Input, len(s.items))
+	var t todo
 	for i, it := range s.items {
-		inputs[i] = it.input
+		switch {
+		case it.alone != nil:
+			t.alone = append(t.alone, it)
+			s.items[i].done = nil
+		case it.late != nil:
+			t.late = append(t.late, it)
+		default:
+			t.inputs = append(t.inputs, it.input)
+		}
 	}
 	s.discard()
-	return inputs, true
+	return t, true
+}
+
+// todo is what a seat's goroutine has to do.
+type todo struct {
+	inputs []bft.Input
+	late   []item
+	alone  []item
 }
 
 // work carries out what waits, until nothing does.
@@ -119,12 +150,22 @@ func (s *seat) work() {
 			s.fail(ErrClosed)
 			return
 		}
-		inputs, more := s.take()
+		t, more := s.take()
 		if !more {
 			s.settle()
 			return
 		}
-		if err := s.step(inputs); err != nil {
+		for _, it := range t.late {
+			s.serveLate(it)
+		}
+		if len(t.alone) > 0 {
+			s.doAlone(t.alone)
+			return
+		}
+		switch err := s.step(t.inputs); {
+		case errors.Is(err, errSucceeded):
+			return
+		case err != nil:
 			s.host.Log.Error("ring member stopped; it starts again from what is stored", "object", s.object, "error", err)
 			s.fail(err)
 			return
@@ -159,14 +200,17 @@ func (s *seat) load() error {
 	}
 	var saved bft.Saved
 	err := s.host.Store.View(func(r kv.Reader) (err error) {
-		saved, err = getSaved(r, s.object, s.record.Root)
+		saved, err = getSaved(r, s.object, s.stands.origin.Root, s.stands.member.Base)
 		return err
 	})
+	if err == nil && s.stands.old {
+		err = s.renew()
+	}
 	if err != nil {
 		return err
 	}
 	s.replica, err = bft.New(bft.Config{
-		Ring: s.ring, Self: s.self, Key: wire.NewKey(s.record.Seed),
+		Ring: s.ring, Self: s.self, Key: wire.NewKey(s.stands.member.Seed),
 		TimeoutMilli: uint32(s.host.Timeout.Milliseconds()),
 	}, saved)
 	s.saved = saved.State
@@ -179,6 +223,9 @@ func (s *seat) load() error {
 // step gives inputs to the replica and carries out the effects, executions
 // included, whose results are inputs again.
 func (s *seat) step(inputs []bft.Input) error {
+	if s.self < 0 {
+		return nil
+	}
 	if err := s.load(); err != nil {
 		return err
 	}
@@ -186,6 +233,10 @@ func (s *seat) step(inputs []bft.Input) error {
 		e := s.replica.Step(s.host.Clock().UnixMilli(), inputs...)
 		if err := s.carryOut(e); err != nil {
 			return err
+		}
+		if s.replica.Over() {
+			s.succeed(e.Left)
+			return errSucceeded
 		}
 		if e.Execute == nil {
 			return nil
@@ -198,12 +249,9 @@ func (s *seat) step(inputs []bft.Input) error {
 }
 
 func (s *seat) execute(e bft.Execute) bft.Input {
-	r, err := s.host.Executor.Execute(s.host.ctx, s.object, State{e.Parent, e.Root}, Env{e.Version, e.TimeUnixMilli}, e.Updates)
+	r, err := s.host.Executor.Execute(s.host.ctx, s.object, State{e.Parent, e.Root}, Env{e.Version, e.TimeUnixMilli, s.ring, e.Previous}, e.Updates)
 	if err == nil {
-		err = bft.Batch{Updates: e.Updates, Outcomes: r.Outcomes}.Check()
-		if err != nil {
-			err = fmt.Errorf("%w: %w", ErrExecutor, err)
-		}
+		err = s.checkExecution(e, r)
 	}
 	if err != nil {
 		s.host.Log.Warn("execution failed", "object", s.object, "version", e.Version, "error", err)
@@ -211,7 +259,22 @@ func (s *seat) execute(e bft.Execute) bft.Input {
 		return bft.Executed{Token: e.Token, Failed: true}
 	}
 	s.result = result{e.Token, r.Finish}
-	return bft.Executed{Token: e.Token, Root: r.Root, Outcomes: r.Outcomes}
+	return bft.Executed{Token: e.Token, Root: r.Root, Outcomes: r.Outcomes, NextRing: r.NextRing}
+}
+
+// checkExecution holds a result against what every executor must keep to.
+func (s *seat) checkExecution(e bft.Execute, r Execution) error {
+	updates := e.Updates
+	if r.NextRing != nil {
+		if err := r.NextRing.Follows(s.ring); err != nil {
+			return fmt.Errorf("%w: %w", ErrExecutor, err)
+		}
+		updates = updates[:min(len(r.Outcomes), len(updates))]
+	}
+	if err := (bft.Batch{Updates: updates, Outcomes: r.Outcomes}).Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrExecutor, err)
+	}
+	return nil
 }
 
 // carryOut does what package bft asks for, in its order: nothing is said before
@@ -228,6 +291,9 @@ func (s *seat) carryOut(e bft.Effects) error {
 		s.serve(want)
 	}
 	s.answer(e)
+	if c := e.Commit; c != nil && s.host.Committed != nil {
+		s.host.Committed(s.object, c.Certificate, c.NextRing)
+	}
 	return e.Fault
 }
 
@@ -264,7 +330,13 @@ func (s *seat) write(w kv.Writer, e bft.Effects) error {
 	if e.Commit == nil {
 		return nil
 	}
-	return s.writeCommit(w, *e.Commit)
+	if err := s.writeCommit(w, *e.Commit); err != nil {
+		return err
+	}
+	if next := e.Commit.NextRing; next != nil {
+		return s.writeNext(w, bft.Link{Ring: *next, Commit: &e.Commit.Certificate})
+	}
+	return nil
 }
 
 // writeCommit makes a version the newest, with its batch, which may have come
@@ -352,6 +424,9 @@ func (s *seat) serve(want bft.Serve) {
 		data, err = getData(r, s.object, want.Version)
 		return err
 	})
+	if errors.Is(err, ErrUnknownObject) {
+		return // this member joined later; others have it
+	}
 	if err != nil {
 		s.host.Log.Error("a committed version cannot be read", "object", s.object, "version", want.Version, "error", err)
 		return

@@ -14,19 +14,19 @@ func (h *Host) seat(object wire.ObjectID) (*seat, error) {
 	if s, err := h.present(object); s != nil || err != nil {
 		return s, err
 	}
-	var record objectRecord
+	var stands standing
 	err := h.Store.View(func(r kv.Reader) error {
-		rec, found, err := getObject(r, object)
-		if err == nil && !found {
+		found, ok, err := getStanding(r, object)
+		if err == nil && !ok {
 			err = fmt.Errorf("object %v: %w", object, ErrUnknownObject)
 		}
-		record = rec
+		stands = found
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return h.add(newSeat(h, record))
+	return h.add(newSeat(h, stands))
 }
 
 func (h *Host) present(object wire.ObjectID) (*seat, error) {
@@ -134,14 +134,29 @@ func (h *Host) Deliver(from wire.PeerID, message []byte) {
 		if err != nil {
 			return
 		}
-		member := s.ring.Index(from)
-		if member < 0 || member == s.self || epoch != s.ring.Epoch {
-			return
-		}
-		if h.deliver(s, item{bft.Receive{From: member, Message: m}, from, len(message)}) {
+		it, wanted := s.item(from, epoch, m, len(message))
+		if !wanted || h.deliver(s, it) {
 			return
 		}
 	}
+}
+
+// item makes an input of a message, if it is one for this member.
+func (s *seat) item(from wire.PeerID, epoch wire.Epoch, m bft.Message, bytes int) (item, bool) {
+	if epoch < s.ring.Epoch {
+		return item{peer: from, bytes: bytes, epoch: epoch, late: m}, true
+	}
+	if epoch > s.ring.Epoch {
+		if s.host.Behind != nil {
+			s.host.Behind(s.object, from, epoch)
+		}
+		return item{}, false
+	}
+	member := s.ring.Index(from)
+	if s.self < 0 || member < 0 || member == s.self {
+		return item{}, false
+	}
+	return item{input: bft.Receive{From: member, Message: m}, peer: from, bytes: bytes}, true
 }
 
 // deliver is false if the seat has been forgotten meanwhile.

@@ -44,7 +44,7 @@ func (h *Host) Submit(ctx context.Context, object wire.ObjectID, update []byte) 
 	case a := <-answers:
 		return a.reply, a.err
 	case <-ctx.Done():
-		s.leave(id, answers)
+		h.leave(object, s, id, answers)
 		return Reply{}, ctx.Err()
 	}
 }
@@ -67,6 +67,9 @@ func (h *Host) enlist(object wire.ObjectID, id wire.Hash, update []byte, answers
 func (s *seat) submit(id wire.Hash, update []byte, answers chan<- answer) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.self < 0 {
+		return false, fmt.Errorf("object %v: %w", s.object, ErrMoved)
+	}
 	if s.submits >= bft.PendingMax || len(s.waiters) >= bft.PendingMax && s.waiters[id] == nil {
 		return false, ErrBusy
 	}
@@ -124,5 +127,13 @@ func (s *seat) resolve(id wire.Hash, a answer) {
 func (s *seat) answerAll(err error) {
 	for id := range s.waiters {
 		s.resolve(id, answer{err: err})
+	}
+}
+
+// leave forgets a caller who waits no more, wherever his update has gone.
+func (h *Host) leave(object wire.ObjectID, s *seat, id wire.Hash, answers chan<- answer) {
+	s.leave(id, answers)
+	if now, err := h.present(object); err == nil && now != nil && now != s {
+		now.leave(id, answers)
 	}
 }

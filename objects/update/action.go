@@ -1,6 +1,9 @@
 package update
 
-import "github.com/atollnet/atoll/internal/wire"
+import (
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/wire"
+)
 
 // ActionKind says what an action does.
 type ActionKind uint8
@@ -17,6 +20,7 @@ const (
 	actCopyDir
 	actCopyFile
 	actRelease
+	actReconfigure
 )
 
 // Action is a change of the state. Fields that its kind does not use are empty;
@@ -85,3 +89,11 @@ func CopyFile(from, to wire.NodeID, v wire.Version) Action {
 // no block in the newest version and in any retained one refers to it. Only
 // the owner may.
 func Release(id wire.ExtentID) Action { return Action{Kind: actRelease, Key: ExtentKey(id)} }
+
+// Reconfigure has another ring order the object from the next version on. It is
+// the owner's, or replaces a silent member and has the word of f+1 others; then
+// anybody may hand it in, as the only action of an update. It fails if the ring
+// has changed meanwhile. No update after it is part of the same version.
+func Reconfigure(r bft.Reconfiguration) Action {
+	return Action{Kind: actReconfigure, Value: r.Encode()}
+}

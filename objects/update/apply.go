@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/tree"
 )
@@ -24,13 +25,20 @@ type Env struct {
 	Object        wire.ObjectID
 	Version       wire.Version // the one to be made; the state is that of the version before
 	TimeUnixMilli int64        // of the version
+	// Ring orders the version, and Previous is the decision before. The zero
+	// ring is for objects that no ring orders; they cannot be reconfigured.
+	Ring     bft.RingCert
+	Previous wire.VersionID
 }
 
 // Result is a new version.
 type Result struct {
 	Root     wire.NodeHash
 	Nodes    []tree.Node // new, children before their parents
-	Outcomes []Outcome   // one for each update, in their order
+	Outcomes []Outcome   // one for each update, in their order; with NextRing, up to the one that made it
+	// NextRing orders from the next version on; nil: the same ring. The update
+	// that makes it is the last of its version.
+	NextRing *bft.RingCert
 }
 
 // Apply makes a version of a batch of updates, tried in their order. A nil
@@ -40,18 +48,24 @@ type Result struct {
 func Apply(ctx context.Context, state *tree.Map, env Env, updates []*Signed) (Result, error) {
 	b := &batch{ctx: ctx, env: env, state: state, next: state.Edit(env.Version), left: BatchOperationsMax}
 	outcomes := make([]Outcome, 0, len(updates))
+	if err := b.noteRing(); err != nil {
+		return Result{}, err
+	}
 	for _, u := range updates {
 		o, err := b.try(u)
 		if err != nil {
 			return Result{}, err
 		}
 		outcomes = append(outcomes, o)
+		if b.ring != nil {
+			break
+		}
 	}
 	if err := b.finish(); err != nil {
 		return Result{}, err
 	}
 	root, nodes, err := b.next.Commit(ctx)
-	return Result{root, nodes, outcomes}, err
+	return Result{root, nodes, outcomes, b.ring}, err
 }
 
 // batch is a version in the making.
@@ -62,6 +76,7 @@ type batch struct {
 	next    *tree.Editor // with all updates so far
 	left    int          // of the budget
 	applied []wire.PublicKey
+	ring    *bft.RingCert // that orders from the next version on
 }
 
 // get reads and parses a value of the version in the making.
@@ -94,7 +109,7 @@ func (b *batch) outcome(u *Signed) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if !known {
+	if !known && !b.agreed(u) {
 		return refused(ReasonNotAllowed), nil
 	}
 	if err := u.Verify(); err != nil {
@@ -150,6 +165,7 @@ func (b *batch) execute(u *Signed, rights Rights) (Outcome, error) {
 		err := c.run(&u.Clauses[i])
 		if err == nil {
 			b.next.Merge(c.next)
+			b.ring = c.ring
 			o.Status, o.Clause, o.Reason = Applied, uint32(i), ReasonNone
 			return o, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/tree"
 )
@@ -25,6 +26,7 @@ type clause struct {
 	next    *tree.Editor
 	left    *int // of the update's budget
 	extents map[wire.ExtentID]*extentState
+	ring    *bft.RingCert // that is to order next; nil: the same
 }
 
 func newClause(b *batch, u *Signed, rights Rights, left *int) *clause {
@@ -131,6 +133,8 @@ func (c *clause) do(a *Action) error {
 		return c.copyDir(a.Key, a.To, wire.Version(a.From))
 	case actCopyFile:
 		return c.copyFile(a.Key, a.To, wire.Version(a.From))
+	case actReconfigure:
+		return c.reconfigure(a.Value)
 	default: // actRelease; Parse let no other pass
 		return c.release(a.Key)
 	}
@@ -140,7 +144,12 @@ func (c *clause) do(a *Action) error {
 // not listed are the executor's own.
 func (c *clause) allowed(a *Action) bool {
 	owner := c.rights&RightOwner != 0
+	if c.rights == 0 {
+		return isReplacement(c.update)
+	}
 	switch a.Kind {
+	case actReconfigure:
+		return owner || isReplacement(c.update)
 	case actRelease:
 		return owner
 	case actDeleteRange:

@@ -46,6 +46,8 @@ const (
 	ReasonReused                // the sequence number stands for another update
 	ReasonBusy                  // the version is full; the next may take the update
 	ReasonTooLarge              // a file would grow beyond its limit
+	ReasonOtherRing             // the next ring is not for the one that orders now
+	ReasonNotAgreed             // a statement that the next ring needs is missing or wrong
 	reasons                     // the number of reasons
 )
 
@@ -72,6 +74,8 @@ var reasonTexts = [reasons]struct {
 	ReasonReused:         {"its sequence number was used before", errs.Refused},
 	ReasonBusy:           {"the version is full", errs.NoQuorum},
 	ReasonTooLarge:       {"the file would be too large", errs.Refused},
+	ReasonOtherRing:      {"the ring has changed meanwhile", errs.Conflict},
+	ReasonNotAgreed:      {"not all members of the next ring have agreed to it", errs.Refused},
 }
 
 // String returns a few words for people.

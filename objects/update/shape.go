@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -78,6 +79,10 @@ var actionShapes = map[ActionKind]shape[Action]{
 	}},
 	actCopyFile: {needs: hasKey | hasTo, may: hasFrom, holds: func(a *Action) bool {
 		return isFileKey(a.Key) && isFileKey(a.To)
+	}},
+	actReconfigure: {needs: hasValue, holds: func(a *Action) bool {
+		_, err := bft.ParseReconfiguration(a.Value)
+		return err == nil
 	}},
 	actRelease: {needs: hasKey, holds: func(a *Action) bool {
 		_, err := ParseExtentKey(a.Key)
