@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/atollnet/atoll/internal/wire"
 )
 
 // pipeBytesMax is the most bytes in flight in one direction of a pipe, the same
@@ -17,6 +19,14 @@ const pipeBytesMax = 256 << 10
 // does: buffered, closed in each direction on its own, reset in both.
 type end struct {
 	in, out *lane
+}
+
+// Pipe returns the two ends of a stream between two peers that runs through
+// memory: what Open gives for this peer itself, and what tests of protocols use
+// in place of a network. It has no goroutine.
+func Pipe(a, b wire.PeerID) (atA, atB *Stream) {
+	x, y := newPipe()
+	return &Stream{x, b}, &Stream{y, a}
 }
 
 // newPipe returns the two ends of a pipe.
