@@ -13,9 +13,10 @@ import (
 
 const (
 	// spareStreamsMax is how many streams to one peer stay open for the next
-	// questions, spareTime how long: well below the time after which the peer
-	// closes them.
-	spareStreamsMax = 16
+	// questions: as many as a busy gateway has under way, since a peer bounds how
+	// often streams are opened. spareTime is how long: well below the time after
+	// which the peer closes them.
+	spareStreamsMax = 64
 	spareTime       = 20 * time.Second
 	// sparePeersMax is to how many peers streams stay open.
 	sparePeersMax = 256
@@ -25,7 +26,7 @@ const (
 // one costs more than most answers. All its methods are safe for concurrent
 // use.
 type Client struct {
-	host *p2p.Host
+	net Network
 
 	mu     sync.Mutex
 	closed bool
@@ -38,9 +39,9 @@ type spare struct {
 	expire *time.Timer
 }
 
-// NewClient returns a client over a host.
-func NewClient(host *p2p.Host) *Client {
-	return &Client{host: host, spare: make(map[wire.PeerID][]*spare)}
+// NewClient returns a client over a network.
+func NewClient(net Network) *Client {
+	return &Client{net: net, spare: make(map[wire.PeerID][]*spare)}
 }
 
 // Close closes the streams that are kept open.
@@ -59,30 +60,44 @@ func (c *Client) Close() {
 
 // Ask asks a peer, this one too, and returns its answer. Questions must be
 // harmless if asked twice: one whose stream turns out to be dead is. Errors: what
-// the peer says, with its kind; ErrAnswer; the network's; the context's.
+// the peer says, with its kind; ErrAnswer, also for more than one answer; the
+// network's; the context's.
 func Ask[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q any) (a A, err error) {
-	err = Listen(ctx, c, peer, k, q, func(got A) error { a = got; return nil })
+	err = listen(ctx, c, peer, k, q, func(got A, more bool) error {
+		a = got
+		if more {
+			return fmt.Errorf("%w: many answers to a question that has one", ErrAnswer)
+		}
+		return nil
+	})
 	return a, err
 }
 
 // Listen asks a question that has many answers and hands each to each, until
 // the last one or until each fails.
 func Listen[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q any, each func(A) error) error {
+	return listen(ctx, c, peer, k, q, func(a A, _ bool) error { return each(a) })
+}
+
+func listen[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q any, each func(a A, more bool) error) error {
 	body := wire.Marshal(question{Kind: k, Body: wire.Marshal(q)})
 	heard := false
-	take := func(b []byte) error {
+	take := func(got answer) error {
 		heard = true
 		var a A
-		if err := wire.Unmarshal(b, &a, AnswerBytesMax); err != nil {
+		if got.Failure != nil {
+			return nil
+		}
+		if err := wire.Unmarshal(got.Body, &a, AnswerBytesMax); err != nil {
 			return fmt.Errorf("%w: %w", ErrAnswer, err)
 		}
-		return each(a)
+		return each(a, got.More)
 	}
 	s, used := c.take(peer), true
 	for {
 		if s == nil {
 			var err error
-			if s, err = c.host.Open(ctx, peer, AskProtocol); err != nil {
+			if s, err = c.net.Open(ctx, peer, AskProtocol); err != nil {
 				return err
 			}
 			used = false
@@ -96,7 +111,7 @@ func Listen[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q a
 }
 
 // converse asks on one stream, which is kept for later if all went well.
-func (c *Client) converse(ctx context.Context, s *p2p.Stream, body []byte, take func([]byte) error) error {
+func (c *Client) converse(ctx context.Context, s *p2p.Stream, body []byte, take func(answer) error) error {
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
 	failed, err := exchange(s, body, take)
 	if !stop() || err != nil {
@@ -108,12 +123,12 @@ func (c *Client) converse(ctx context.Context, s *p2p.Stream, body []byte, take 
 	}
 	c.keep(s)
 	if failed != nil {
-		return failed.err()
+		return failed.err(s.Remote())
 	}
 	return nil
 }
 
-func exchange(s *p2p.Stream, body []byte, take func([]byte) error) (*failure, error) {
+func exchange(s *p2p.Stream, body []byte, take func(answer) error) (*failure, error) {
 	if err := frame.Write(s, body); err != nil {
 		return nil, err
 	}
@@ -122,11 +137,8 @@ func exchange(s *p2p.Stream, body []byte, take func([]byte) error) (*failure, er
 		if err := frame.ReadMessage(s, &a, AnswerBytesMax); err != nil {
 			return nil, err
 		}
-		if a.Failure != nil {
-			return a.Failure, nil
-		}
-		if err := take(a.Body); err != nil || !a.More {
-			return nil, err
+		if err := take(a); err != nil || a.Failure != nil || !a.More {
+			return a.Failure, err
 		}
 	}
 }

@@ -3,6 +3,10 @@ package ringnet
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
@@ -50,28 +54,46 @@ type failure struct {
 	_    struct{} `cbor:",toarray"`
 	Kind uint64   // errs.Kind
 	Text string   // for people, at most failureTextMax bytes
-	Hint string
+	Hint string   // the same: what to do
 }
 
 func newFailure(err error) *failure {
 	return &failure{Kind: uint64(errs.KindOf(err)), Text: cut(err.Error()), Hint: cut(errs.HintOf(err))}
 }
 
+// cut makes a text fit, and leaves out what a terminal might take for more than
+// text.
 func cut(text string) string {
 	if len(text) > failureTextMax {
 		text = text[:failureTextMax]
 	}
-	return string([]rune(text)) // whole characters alone
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// credible are the kinds of failures that a peer may have. That this peer's
+// daemon does not run, or that its user gave up, is not for others to say.
+var credible = []errs.Kind{
+	errs.Usage, errs.NotFound, errs.Refused, errs.Conflict, errs.NoQuorum,
+	errs.TooFew, errs.Full, errs.Timeout, errs.Damaged,
 }
 
 // err returns the failure as an error of the kind that the peer gave.
-func (f *failure) err() error {
-	if len(f.Text) > failureTextMax+3 || len(f.Hint) > failureTextMax+3 {
+func (f *failure) err(from wire.PeerID) error {
+	if len(f.Text) > failureTextMax || len(f.Hint) > failureTextMax {
 		return fmt.Errorf("%w: a failure of %d bytes", ErrAnswer, len(f.Text)+len(f.Hint))
 	}
-	err := errs.New("", "", errs.Kind(min(f.Kind, 255)), errors.New(f.Text))
+	kind := errs.Kind(min(f.Kind, 255))
+	if !slices.Contains(credible, kind) {
+		kind = errs.Other
+	}
+	err := errs.New("ask peer", from.String(), kind, errors.New(cut(f.Text)))
 	if f.Hint != "" {
-		err = errs.Hint(err, "%s", f.Hint)
+		err = errs.Hint(err, "%s", cut(f.Hint))
 	}
 	return err
 }

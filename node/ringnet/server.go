@@ -41,19 +41,23 @@ type handler func(ctx context.Context, from wire.PeerID, body []byte, more func(
 
 // Server answers questions. Handlers are added before Listen.
 type Server struct {
-	host     *p2p.Host
+	net      Network
 	log      *slog.Logger
 	rates    *p2p.Buckets[wire.PeerID]
 	handlers map[Kind]handler
+	bulk     *bulk
 }
 
 // NewServer returns a server without handlers.
-func NewServer(host *p2p.Host, log *slog.Logger) *Server {
-	return &Server{host: host, log: log, rates: p2p.NewBuckets[wire.PeerID](questionRate, time.Now), handlers: make(map[Kind]handler)}
+func NewServer(net Network, log *slog.Logger) *Server {
+	return &Server{
+		net: net, log: log, handlers: make(map[Kind]handler),
+		rates: p2p.NewBuckets[wire.PeerID](questionRate, time.Now), bulk: newBulk(),
+	}
 }
 
 // Listen begins to answer.
-func (s *Server) Listen() { s.host.Handle(AskProtocol, askLimits, s.serve) }
+func (s *Server) Listen() { s.net.Handle(AskProtocol, askLimits, s.serve) }
 
 // Handle answers a kind of question with a function. A question that does not
 // parse is refused before. The context ends when the one who asked goes away.
@@ -134,6 +138,11 @@ func (s *Server) answer(ctx context.Context, remote wire.PeerID, stream *p2p.Str
 	if handle == nil {
 		return write(stream, answer{Failure: newFailure(errs.Newf("answer", "", errs.Usage, "a question of kind %d is unknown here", q.Kind))})
 	}
+	leave, err := s.bulk.enter(ctx, remote, q.Kind)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	last, err := handle(ctx, remote, q.Body, func(a any) error {
 		return write(stream, answer{More: true, Body: wire.Marshal(a)})
 	})
