@@ -27,6 +27,9 @@ type Config struct {
 	Peerd string
 	// Args and Env are added to every peer's command line and environment.
 	Args, Env []string
+	// PProf is the port at which every peer serves its profiles, on the address
+	// that it listens on; 0: none.
+	PProf int
 	// Tied peers are killed when the program that started them ends,
 	// whichever way it ends.
 	Tied bool

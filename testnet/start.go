@@ -119,6 +119,9 @@ func (n *Network) command(s *state, i int) (*exec.Cmd, *os.File, error) {
 	for _, seed := range s.seeds(i) {
 		args = append(args, "--join", seed)
 	}
+	if n.cfg.PProf != 0 {
+		args = append(args, "--pprof", fmt.Sprintf("%s:%d", address(i), n.cfg.PProf))
+	}
 	cmd := exec.Command(n.cfg.Peerd, append(args, n.cfg.Args...)...)
 	cmd.Env = append(os.Environ(), n.cfg.Env...)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -86,6 +86,9 @@ func run(ctx context.Context, dir string, s settings, log io.Writer) error {
 		return err
 	}
 	slog.SetDefault(cfg.Log)
+	if err := profile(ctx, s.PProf); err != nil {
+		return err
+	}
 	n, err := node.Open(ctx, cfg)
 	if err != nil {
 		return err

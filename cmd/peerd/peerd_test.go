@@ -97,7 +97,7 @@ func TestTemplateIsTheWholeConfiguration(t *testing.T) {
 		}
 	}
 	s, err := parse([]byte(strings.Join(lines, "\n")))
-	if err != nil || len(lines) != 13 || s.Quota != 100<<30 || len(s.Listen) != 4 || s.MDNS == nil || !*s.MDNS {
+	if err != nil || len(lines) != 14 || s.Quota != 100<<30 || len(s.Listen) != 4 || s.MDNS == nil || !*s.MDNS {
 		t.Errorf("with %d keys set: %+v, %v", len(lines), s, err)
 	}
 }

@@ -40,6 +40,8 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # hole_punch = true                              # reach peers behind NATs directly
 # relay = true                                   # be reached through relays when nothing else works
 # loopback = false                               # a network on one machine: none of these five
+
+# pprof = ""                                     # loopback address and port at which to serve Go's profiles
 `
 
 // settings is the configuration file. What is nil or empty was not set.
@@ -57,6 +59,7 @@ type settings struct {
 	HolePunch      *bool    `toml:"hole_punch"`
 	Relay          *bool    `toml:"relay"`
 	Loopback       bool     `toml:"loopback"`
+	PProf          string   `toml:"pprof"`
 }
 
 // options are the flags.
@@ -74,6 +77,7 @@ func (o *options) define(f *pflag.FlagSet) {
 	f.Var(&s.Quota, "quota", "`space` for other people's shares, as 100GiB; 0: half of what is free")
 	f.StringVar(&s.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&s.PassphraseFile, "passphrase-file", "", "`file` that holds what opens the keyring")
+	f.StringVar(&s.PProf, "pprof", "", "loopback `address` and port at which to serve Go's profiles; off without it")
 	f.BoolVar(&s.Loopback, "loopback", false, "a network on one machine: no discovery, no port mapping, no relays")
 }
 
@@ -127,6 +131,7 @@ func (s *settings) overlay(flags *settings, given func(string) bool) {
 		"log-level":       func() { s.LogLevel = flags.LogLevel },
 		"passphrase-file": func() { s.PassphraseFile = flags.PassphraseFile },
 		"loopback":        func() { s.Loopback = flags.Loopback },
+		"pprof":           func() { s.PProf = flags.PProf },
 	} {
 		if given(name) {
 			take()

@@ -18,31 +18,32 @@ import (
 )
 
 func upCommand(dir *string) *cobra.Command {
-	var peers int
+	var peers, pprof int
 	var detach bool
 	c := &cobra.Command{
 		Use:   "up --dir D --peers N [--detach]",
 		Short: "Start a network and wait until all peers know each other",
 		Args:  none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runUp(c.Context(), *dir, peers, detach)
+			return runUp(c.Context(), *dir, peers, pprof, detach)
 		},
 	}
 	c.Flags().IntVar(&peers, "peers", 5, "how many peers")
+	c.Flags().IntVar(&pprof, "pprof", 0, "`port` at which every peer serves Go's profiles on its own address; 0: none does")
 	c.Flags().BoolVar(&detach, "detach", false, "return when the network is up and leave it running")
 	return c
 }
 
 // runUp brings the network up; attached, it stays until it is interrupted and
 // takes the network down again.
-func runUp(ctx context.Context, dir string, peers int, detach bool) error {
+func runUp(ctx context.Context, dir string, peers, pprof int, detach bool) error {
 	line := progress.New(os.Stderr)
 	defer line.Close()
 	cfg, err := programs(ctx, dir, line)
 	if err != nil {
 		return err
 	}
-	cfg.Peers, cfg.Tied = peers, !detach
+	cfg.Peers, cfg.PProf, cfg.Tied = peers, pprof, !detach
 	network, err := testnet.Up(ctx, cfg)
 	if err != nil {
 		return err
