@@ -25,6 +25,7 @@ type store struct {
 	closed bool
 	calls  sync.WaitGroup
 
+	bulk     *bulk
 	resident resident
 	faulted  atomic.Bool // a read met a memory fault, perhaps under Badger's locks
 
@@ -40,6 +41,7 @@ func newStore(dir string, o Options, db *badger.DB, index, values string) (*stor
 	ctx, stop := context.WithCancel(context.Background())
 	s := &store{dir: dir, options: o, db: db, files: files, stop: stop}
 	s.resident.values = values
+	s.bulk = newBulk(s)
 	s.collecting.Go(func() { s.collectLoop(ctx) })
 	return s, nil
 }

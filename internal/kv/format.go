@@ -14,7 +14,7 @@ import (
 const (
 	formatFile    = "FORMAT"
 	formatName    = "atoll-store"
-	formatCurrent = 1
+	formatCurrent = 2 // 1 had no files
 )
 
 // checkFormat refuses a directory that this release cannot read, and marks a
@@ -33,6 +33,9 @@ func checkFormat(dir string) error {
 	}
 	if format > formatCurrent {
 		return fmt.Errorf("%w of Atoll: format %d, this release knows %d", ErrNewer, format, formatCurrent)
+	}
+	if format < formatCurrent {
+		return writeFormat(dir)
 	}
 	return nil
 }
@@ -54,6 +57,12 @@ func markNew(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, indexDir)); err == nil {
 		return fmt.Errorf("%w: file %s is missing", ErrDamaged, formatFile)
 	}
+	return writeFormat(dir)
+}
+
+// writeFormat marks a directory as one of this release, which older ones then
+// refuse.
+func writeFormat(dir string) error {
 	line := fmt.Sprintf("%s %d\n", formatName, formatCurrent)
 	temporary := filepath.Join(dir, formatFile+".new")
 	if err := writeSynced(temporary, line); err != nil {

@@ -59,6 +59,8 @@ type Store interface {
 	// once it fails for good: nobody knows what is on disk until the store is
 	// opened again.
 	Sync() error
+	// Files returns the files that belong to the store.
+	Files() Files
 	// Close ends all background work, waits for calls under way, and syncs.
 	Close() error
 }

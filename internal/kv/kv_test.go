@@ -75,7 +75,7 @@ func wantError(t *testing.T, err, sentinel error, kind errs.Kind, dir string) {
 
 func TestNewerReleaseIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("atoll-store 2\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("atoll-store 3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := kv.Open(dir, kv.Options{})

@@ -13,8 +13,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// A store's directory holds FORMAT, index/ (keys and small values) and values/
-// (the value log).
+// A store's directory holds FORMAT, index/ (keys and small values), values/
+// (the value log) and files/ (Files).
 const (
 	indexDir  = "index"
 	valuesDir = "values"
@@ -37,7 +37,7 @@ func Open(dir string, o Options) (Store, error) {
 	if err := checkManifest(index); err != nil {
 		return nil, openError(dir, err)
 	}
-	if err := prepare(index, values); err != nil {
+	if err := errors.Join(prepare(index, values), sweepNew(dir)); err != nil {
 		return nil, openError(dir, classify(err))
 	}
 	db, err := badger.Open(o.badgerOptions(index, values))

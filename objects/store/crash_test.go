@@ -20,8 +20,9 @@ func wholeOrAbsent(t *testing.T, store *kvtest.Memory, in Incoming) (present boo
 		t.Fatal(err)
 	}
 	if len(indexes) == 0 {
-		if left := store.Keys([]byte{sharesPrefix}); len(left) != 0 || s.Usage().StoredBytes != 0 {
-			t.Fatalf("%d keys of an absent share, usage %+v", len(left), s.Usage())
+		left, files := store.Keys([]byte{sharesPrefix}), fileNames(t, store)
+		if len(left) != 0 || len(files) != 0 || s.Usage().StoredBytes != 0 {
+			t.Fatalf("%d keys and files %q of an absent share, usage %+v", len(left), files, s.Usage())
 		}
 		return false
 	}
@@ -35,7 +36,7 @@ func wholeOrAbsent(t *testing.T, store *kvtest.Memory, in Incoming) (present boo
 
 func TestEveryFailureLeavesAWholeShareOrNone(t *testing.T) {
 	in := large(t, 1)
-	for step := range 2 { // the update, the sync
+	for step := range 3 { // the file, the update, the sync
 		for _, fault := range []kvtest.Fault{kvtest.NotDone, kvtest.Reported} {
 			for survives := range 2 { // what was not synced may reach the disk or not
 				t.Run(fmt.Sprintf("step %d fault %d survives %d", step, fault, survives), func(t *testing.T) {
@@ -68,12 +69,17 @@ func TestEveryFailureLeavesAWholeShareOrNone(t *testing.T) {
 	}
 }
 
-func TestPutIsTwoSteps(t *testing.T) {
+func TestPutIsThreeSteps(t *testing.T) {
 	store := kvtest.NewMemory()
 	s := open(t, store, Config{})
 	store.Inject(func(int) kvtest.Fault { return kvtest.None })
-	put(t, s, large(t, 1))
+	put(t, s, small(t, 1))
 	if store.Steps() != 2 || store.Pending() != 0 {
+		t.Errorf("a small share: %d steps, %d updates not synced", store.Steps(), store.Pending())
+	}
+	store.Inject(func(int) kvtest.Fault { return kvtest.None })
+	put(t, s, large(t, 1))
+	if store.Steps() != 3 || store.Pending() != 0 {
 		t.Errorf("%d steps, %d updates not synced; the faults above do not meet all of them", store.Steps(), store.Pending())
 	}
 }

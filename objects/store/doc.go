@@ -2,9 +2,11 @@
 // manifests and leases, and the tree nodes of the objects that it knows, in the
 // local key-value store.
 //
-// A share is on disk as a whole or not at all: Put writes it, its outboard, its
-// manifest and its lease in one update and returns after a sync, so that a
-// receipt may follow. Every slice is checked against the share's hash before it
+// A share is on disk as a whole or not at all: Put makes its bytes and outboard
+// a durable file, then writes record, manifest and lease in one update, and
+// returns after a sync, so that a receipt may follow. Small shares lie in the
+// key-value store with the rest. Whoever deletes a record removes the file after
+// the deletion is durable (removeStray): its room comes back at once. Every slice is checked against the share's hash before it
 // leaves: damage on disk is found when it is read, counted, and never served.
 // A holder keeps one lease per object and share. Leases run on this peer's own
 // uptime, which Tick counts; nothing here reads a clock.

@@ -41,12 +41,21 @@ func subject(id wire.ExtentID, index int) string { return fmt.Sprintf("share %d 
 func (s *Shares) Put(in Incoming) error {
 	c, err := s.check(in)
 	if err == nil {
+		err = s.keep(c)
+	}
+	return errs.Wrap("store", subject(c.id, in.Index), err)
+}
+
+// keep writes a checked share, its file first.
+func (s *Shares) keep(c checked) error {
+	err := s.bring(c)
+	if err == nil {
 		err = s.write(c)
 	}
 	if err == nil {
 		err = classify(s.kv.Sync())
 	}
-	return errs.Wrap("store", subject(c.id, in.Index), err)
+	return errors.Join(err, s.settle(c))
 }
 
 // check hashes the share. The manifest is parsed again, as the caller's own
@@ -83,7 +92,7 @@ func (s *Shares) write(c checked) error {
 	var p plan
 	refused := false
 	err := s.kv.Update(func(w kv.Writer) (err error) {
-		if p, err = planPut(w, c); err == nil {
+		if p, err = s.planPut(w, c); err == nil {
 			err = s.ledger.admit(p.change)
 		}
 		if refused = err != nil; refused {
@@ -109,12 +118,13 @@ func (s *Shares) write(c checked) error {
 type plan struct {
 	change
 	intact  bool   // the bytes are here already
+	pieces  int    // of the share in the form before files, which go
 	until   uint64 // uptime to which the lease runs already
 	recount bool   // a record was unreadable, and may have been counted before
 }
 
 // planPut finds out what of the share is here.
-func planPut(r kv.Reader, c checked) (p plan, err error) {
+func (s *Shares) planPut(r kv.Reader, c checked) (p plan, err error) {
 	p.change = change{bytes: charge(c.record.Bytes), object: c.Object, author: c.Author}
 	if p.healed, err = has(r, shareKey(classDamaged, c.id, c.Index)); err != nil {
 		return p, err
@@ -124,8 +134,10 @@ func planPut(r kv.Reader, c checked) (p plan, err error) {
 		p.share, p.recount = true, !errors.Is(err, kv.ErrNotFound)
 	case err != nil:
 		return p, err
-	case rec == c.record && !p.healed:
-		if p.intact, err = isIntact(r, c); err != nil {
+	case rec != c.record:
+		p.pieces = rec.pieces()
+	case !p.healed:
+		if p.intact, err = s.isIntact(r, c); err != nil {
 			return p, err
 		}
 	}
@@ -148,7 +160,7 @@ func absent(err error) bool {
 }
 
 // isIntact compares what is on disk with what came.
-func isIntact(r kv.Reader, c checked) (bool, error) {
+func (s *Shares) isIntact(r kv.Reader, c checked) (bool, error) {
 	for key, want := range c.values() {
 		same := false
 		err := r.Get(key, func(v []byte) error { same = bytes.Equal(v, want); return nil })
@@ -159,13 +171,19 @@ func isIntact(r kv.Reader, c checked) (bool, error) {
 			return false, nil
 		}
 	}
+	if c.record.inFile() {
+		return s.isFileIntact(c)
+	}
 	return true, nil
 }
 
-// values are the bulk of the share, by key.
+// values are the bulk of the share, by key; of one in a file the manifest alone.
 func (c checked) values() iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
-		if !yield(manifestKey(c.id), c.manifest) || !yield(shareKey(classOutboard, c.id, c.Index), c.outboard) {
+		if !yield(manifestKey(c.id), c.manifest) || c.record.inFile() {
+			return
+		}
+		if !yield(shareKey(classOutboard, c.id, c.Index), c.outboard) {
 			return
 		}
 		for i := range c.record.pieces() {
@@ -193,7 +211,7 @@ func checkLeases(r kv.Reader, c checked) error {
 // apply writes what the plan says.
 func (s *Shares) apply(w kv.Writer, c checked, p plan) error {
 	if !p.intact {
-		if err := writeShare(w, c, p.healed); err != nil {
+		if err := writeShare(w, c, p); err != nil {
 			return err
 		}
 	}
@@ -203,14 +221,24 @@ func (s *Shares) apply(w kv.Writer, c checked, p plan) error {
 	}))
 }
 
-func writeShare(w kv.Writer, c checked, healed bool) error {
-	for key, value := range c.values() {
-		if err := w.Set(key, value); err != nil {
+func writeShare(w kv.Writer, c checked, p plan) error {
+	var gone [][]byte
+	if p.healed {
+		gone = append(gone, shareKey(classDamaged, c.id, c.Index))
+	}
+	if c.record.inFile() && p.pieces > 0 {
+		gone = append(gone, shareKey(classOutboard, c.id, c.Index))
+		for i := range p.pieces {
+			gone = append(gone, pieceKey(c.id, c.Index, i))
+		}
+	}
+	for _, key := range gone {
+		if err := w.Delete(key); err != nil {
 			return err
 		}
 	}
-	if healed {
-		if err := w.Delete(shareKey(classDamaged, c.id, c.Index)); err != nil {
+	for key, value := range c.values() {
+		if err := w.Set(key, value); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,11 @@ import (
 // recordBytesMax bounds an encoded record or lease.
 const recordBytesMax = 512
 
-const formatCurrent = 1
+// Formats of leases and records.
+const (
+	formatCurrent = 1
+	formatFile    = 2 // a record of a share that lies in a file
+)
 
 // record says how a share lies on disk.
 type record struct {
@@ -17,7 +21,7 @@ type record struct {
 	Format     uint64
 	Hash       wire.ShareHash
 	Bytes      uint64 // 1 to wire.ShareBytesMax
-	PieceBytes uint64 // of each piece but the last
+	PieceBytes uint64 // of each piece but the last; 0: it lies in a file
 }
 
 // lease is one object's claim on a share.
@@ -37,7 +41,7 @@ func parseRecord(b []byte) (r record, err error) {
 	if err := wire.Unmarshal(b, &r, recordBytesMax); err != nil {
 		return r, err
 	}
-	if r.Format != formatCurrent || r.Bytes < 1 || r.Bytes > wire.ShareBytesMax || r != newRecord(r.Hash, int(r.Bytes)) {
+	if r.Bytes < 1 || r.Bytes > wire.ShareBytesMax || r != pieced(r.Hash, int(r.Bytes)) && r != filed(r.Hash, int(r.Bytes)) {
 		return r, fmt.Errorf("%w: record of a share of %d bytes in pieces of %d", wire.ErrEncoding, r.Bytes, r.PieceBytes)
 	}
 	return r, nil
@@ -53,7 +57,7 @@ func parseLease(b []byte) (l lease, err error) {
 	return l, nil
 }
 
-// A share is cut into as few equal pieces as pieceBytesMax allows, each of
+// A share that lies in no file is cut into as few equal pieces as pieceBytesMax allows, each of
 // whole proof groups but the last. Pieces of 256 KiB to 1 MiB are what the value
 // log is fastest with.
 const (
@@ -61,7 +65,28 @@ const (
 	groupBytes    = 16 << 10
 )
 
+// fileBytesMin is the length from which a share is a file of its own: a file
+// takes whole blocks of the disk and a sync more, the value log a page fault for
+// each page.
+const fileBytesMin = 64 << 10
+
 func newRecord(hash wire.ShareHash, bytes int) record {
+	if bytes >= fileBytesMin {
+		return filed(hash, bytes)
+	}
+	return pieced(hash, bytes)
+}
+
+func filed(hash wire.ShareHash, bytes int) record {
+	return record{Format: formatFile, Hash: hash, Bytes: uint64(bytes)}
+}
+
+// inFile reports whether the share lies in a file.
+func (r record) inFile() bool { return r.Format == formatFile }
+
+// pieced is how shares of all lengths lay before there were files, and small
+// ones do.
+func pieced(hash wire.ShareHash, bytes int) record {
 	pieces := ceil(bytes, pieceBytesMax)
 	size := ceil(ceil(bytes, pieces), groupBytes) * groupBytes
 	return record{Format: formatCurrent, Hash: hash, Bytes: uint64(bytes), PieceBytes: uint64(size)}
@@ -69,8 +94,13 @@ func newRecord(hash wire.ShareHash, bytes int) record {
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
-// pieces returns how many pieces the share has.
-func (r record) pieces() int { return ceil(int(r.Bytes), int(r.PieceBytes)) }
+// pieces returns how many pieces the share has; none if it lies in a file.
+func (r record) pieces() int {
+	if r.inFile() {
+		return 0
+	}
+	return ceil(int(r.Bytes), int(r.PieceBytes))
+}
 
 // piece returns the bytes [from, to) of the share that a piece holds.
 func (r record) piece(i int) (from, to int) {

@@ -43,24 +43,30 @@ func (c Config) withDefaults() (Config, error) {
 // Shares are the shares that this peer holds. It is safe for concurrent use.
 type Shares struct {
 	kv     kv.Store
+	files  kv.Files // the kv store's
 	config Config
 
 	// writing is held from the look at the ledger until a change is counted in
-	// it, so that two puts cannot share the last free bytes. It guards ledger
-	// and uptime; the sync that follows is not made under it.
-	writing sync.Mutex
-	ledger  *ledger
-	uptime  uint64 // seconds, as persisted
+	// it, so that two puts cannot share the last free bytes. It guards ledger,
+	// uptime and arriving; the sync that follows is not made under it.
+	writing  sync.Mutex
+	ledger   *ledger
+	uptime   uint64         // seconds, as persisted
+	arriving map[string]int // files that Puts under way rely on
 }
 
-// Open counts what is stored, which takes about a second for a million shares.
+// Open counts what is stored, which takes a few seconds for a million shares.
 func Open(store kv.Store, c Config) (*Shares, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	s := &Shares{kv: store, config: c}
-	if err := s.load(); err != nil {
+	s := &Shares{kv: store, files: store.Files(), config: c, arriving: make(map[string]int)}
+	err = s.load()
+	if err == nil {
+		err = classify(s.sweepFiles())
+	}
+	if err != nil {
 		return nil, errs.Wrap("open share store", "", err)
 	}
 	return s, nil

@@ -43,7 +43,7 @@ func (s *Shares) read(b *buffer, id wire.ExtentID, index, offset, length int) er
 		if rec, err = servable(r, id, index); err != nil {
 			return err
 		}
-		return b.load(r, id, index, rec, offset, length)
+		return b.load(r, s.files, id, index, rec, offset, length)
 	})
 	if err != nil {
 		return classify(err)
@@ -86,23 +86,34 @@ func servable(r kv.Reader, id wire.ExtentID, index int) (record, error) {
 
 // load reads the outboard and the groups that the range touches. That either is
 // missing is damage, as the record is here.
-func (b *buffer) load(r kv.Reader, id wire.ExtentID, index int, rec record, offset, length int) error {
+func (b *buffer) load(r kv.Reader, files kv.Files, id wire.ExtentID, index int, rec record, offset, length int) error {
 	b.groups, b.outboard = b.groups[:0], b.outboard[:0]
 	if offset < 0 || length < 1 || offset > int(rec.Bytes) || length > int(rec.Bytes)-offset {
 		return fmt.Errorf("%w: bytes [%d, +%d) of a share of %d", extent.ErrInput, offset, length, rec.Bytes)
 	}
+	from, to := extent.Groups(int(rec.Bytes), offset, length)
+	var err error
+	if rec.inFile() {
+		err = b.loadFile(files, fileName(id, index), rec, from, to)
+	} else {
+		err = b.loadPieces(r, id, index, rec, from, to)
+	}
+	if errors.Is(err, kv.ErrNotFound) {
+		return fail(ErrDamaged, "a part of it is missing")
+	}
+	return err
+}
+
+// loadPieces is load for a share in pieces.
+func (b *buffer) loadPieces(r kv.Reader, id wire.ExtentID, index int, rec record, from, to int) error {
 	err := r.Get(shareKey(classOutboard, id, index), func(v []byte) error {
 		b.outboard = append(b.outboard, v...)
 		return nil
 	})
-	from, to := extent.Groups(int(rec.Bytes), offset, length)
 	for i := range rec.pieces() {
 		if first, last := rec.piece(i); err == nil && first < to && from < last {
 			err = b.loadPiece(r, pieceKey(id, index, i), max(from, first)-first, min(to, last)-first, last-first)
 		}
-	}
-	if errors.Is(err, kv.ErrNotFound) {
-		return fail(ErrDamaged, "a part of it is missing")
 	}
 	return err
 }
@@ -127,7 +138,7 @@ func (s *Shares) condemn(id wire.ExtentID, index int) error {
 	err := s.kv.Update(func(w kv.Writer) error {
 		mark := shareKey(classDamaged, id, index)
 		known, err := has(w, mark)
-		if err != nil || known || proves(w, id, index) {
+		if err != nil || known || proves(w, s.files, id, index) {
 			return err
 		}
 		marked = true
@@ -140,13 +151,13 @@ func (s *Shares) condemn(id wire.ExtentID, index int) error {
 }
 
 // proves reports whether a share can be read and has its hash, as a whole.
-func proves(r kv.Reader, id wire.ExtentID, index int) bool {
+func proves(r kv.Reader, files kv.Files, id wire.ExtentID, index int) bool {
 	rec, err := readRecord(r, id, index)
 	if err != nil {
 		return false
 	}
 	var b buffer
-	if b.load(r, id, index, rec, 0, int(rec.Bytes)) != nil {
+	if b.load(r, files, id, index, rec, 0, int(rec.Bytes)) != nil {
 		return false
 	}
 	return b.prove(rec, 0, int(rec.Bytes)) == nil

@@ -27,6 +27,7 @@ func Conformance(t *testing.T, open func(t *testing.T) kv.Store) {
 		"a closed store refuses every call":  closed,
 		"an absent key and an empty value":   empty,
 		"deleting and setting in one update": deleteSet,
+		"files":                              wholeFiles,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -316,4 +317,54 @@ func deleteSet(t *testing.T, s kv.Store) {
 	}
 	wantValue(t, s, "a", "2")
 	wantValue(t, s, "b", "absent")
+}
+
+func wholeFiles(t *testing.T, s kv.Store) {
+	f := s.Files()
+	content := func(name string) string {
+		b := make([]byte, 4)
+		switch err := f.Read(name, b, 1); {
+		case errors.Is(err, kv.ErrNotFound):
+			return "absent"
+		case errors.Is(err, kv.ErrDamaged):
+			return "short"
+		case err != nil:
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	write := func(name string, parts ...[]byte) {
+		if err := f.Write(name, parts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(name, want string) {
+		t.Helper()
+		if got := content(name); got != want {
+			t.Errorf("%s holds %q, want %q", name, got, want)
+		}
+	}
+	write("a-1", []byte("abc"), nil, []byte("def"))
+	write("a-2", []byte("abcd"))
+	want("a-1", "bcde")
+	want("a-2", "short")
+	want("b", "absent")
+	write("a-1", []byte("12345"))
+	want("a-1", "2345")
+	var names []string
+	if err := f.Names(func(name string) error { names = append(names, name); return nil }); err != nil || len(names) != 2 {
+		t.Errorf("files %q, %v", names, err)
+	}
+	for range 2 {
+		if err := f.Remove("a-1"); err != nil {
+			t.Error(err)
+		}
+	}
+	want("a-1", "absent")
+	for _, bad := range []string{"", "A", "../a", "a/b", "a.new", string(make([]byte, kv.FileNameBytesMax+1))} {
+		if err := f.Write(bad, nil); err == nil {
+			t.Errorf("a file was named %q", bad)
+		}
+		want(bad, "absent")
+	}
 }

@@ -21,11 +21,14 @@ type Memory struct {
 	full    bool
 	steps   int
 	fault   func(step int) Fault
-	rotten  map[string]bool
+	rotten  map[string]bool   // keys and names of files
+	files   map[string][]byte // durable; a file is replaced, never changed
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{rotten: make(map[string]bool)} }
+func NewMemory() *Memory {
+	return &Memory{rotten: make(map[string]bool), files: make(map[string][]byte)}
+}
 
 type (
 	entry struct {
