@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/frame"
@@ -264,7 +265,7 @@ func TestComplaintsOfPeersAreHarmless(t *testing.T) {
 		if errs.KindOf(err) != want {
 			t.Errorf("kind %d is taken for %v", kind, errs.KindOf(err))
 		}
-		if strings.ContainsAny(err.Error()+errs.HintOf(err), "\x1b\r\n\x07\xff") {
+		if text := err.Error() + errs.HintOf(err); strings.ContainsAny(text, "\x1b\r\n\x07") || !utf8.ValidString(text) {
 			t.Errorf("it reads %q, %q", err, errs.HintOf(err))
 		}
 	}
