@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/atollnet/atoll/dht"
 	"github.com/atollnet/atoll/internal/errs"
@@ -12,6 +13,10 @@ import (
 	"github.com/atollnet/atoll/objects/transfer"
 )
 
+// archiveHedge is how long one member may take to archive before another is
+// asked too: longer than it takes to replace a holder that is silent.
+const archiveHedge = 8 * time.Second
+
 // Archive returns when the versions up to the newest known here can be read
 // without this peer and without the ring: some member has brought the tree to
 // other peers and published the head.
@@ -20,31 +25,35 @@ func (r *ring) Archive(ctx context.Context, object wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
-	var causes []error
-	for _, m := range r.inOrder(k) {
+	_, _, err = inTurn(ctx, turns{patience: archiveHedge}, r.inOrder(k), errs.TooFew, func(ctx context.Context, m wire.PeerID) (struct{}, error) {
 		if m == r.self {
-			err = r.archiveHere(ctx, object)
-		} else {
-			err = r.archiveAt(ctx, m, object, k)
+			return struct{}{}, r.archiveHere(ctx, object)
 		}
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		causes = append(causes, err)
+		return struct{}{}, r.archiveAt(ctx, m, object, k)
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	if len(causes) == 1 {
-		return causes[0]
-	}
-	return errs.New("archive", object.String(), errs.TooFew, errors.Join(causes...))
+	return errs.Wrap("archive", object.String(), err)
 }
 
+// archiveAt has another member archive. What it says must at least be possible:
+// a head of that version or a later one, with a hint that covers it.
 func (r *ring) archiveAt(ctx context.Context, m wire.PeerID, object wire.ObjectID, k known) error {
 	q := ringnet.Archive{Object: object, Version: k.verified.Decision.Version}
 	record, err := ringnet.Ask[ringnet.Record](ctx, r.calls, m, ringnet.KindArchive, q)
 	if err != nil {
 		return err
 	}
-	_, err = r.take(ctx, object, record.Bytes)
+	head, verified, err := verifyHead(object, record.Bytes)
+	if err != nil {
+		return errs.New("archive", m.String(), errs.TooFew, err)
+	}
+	hint, err := archive.ParseHint(head.Hint)
+	if err != nil || verified.Decision.Version < q.Version || hint.Version < q.Version || len(hint.Extents) == 0 {
+		return errs.Newf("archive", m.String(), errs.TooFew, "it says that version %d is archived, and cannot say where", q.Version)
+	}
+	_, err = r.keep(ctx, object, record.Bytes, head, verified)
 	return err
 }
 

@@ -17,8 +17,9 @@ const headsMax = 1024
 type known struct {
 	head     bft.Head // with its hint
 	verified bft.Verified
-	asked    time.Time // when the ring was last asked for a newer one; zero: never
-	leader   int       // the member that is likely to lead
+	asked    time.Time   // when the ring was last asked for a newer one; zero: never
+	leader   int         // the member that is likely to lead
+	reader   wire.PeerID // the member that has given nodes last
 }
 
 // heads are the newest heads that this gateway has seen. They never go back.
@@ -73,6 +74,9 @@ func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known
 func (h *heads) commit(object wire.ObjectID, c bft.Certificate) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if _, found := h.entries[object]; !found {
+		return // forgotten meanwhile: a certificate alone leads to no ring
+	}
 	at := h.at(object)
 	if c.Decision.Ring != at.verified.Ring.ID() || c.Decision.Version <= at.verified.Decision.Version {
 		return

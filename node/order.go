@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -76,8 +75,11 @@ func errQuorum(ctx context.Context, object wire.ObjectID, k known, cause error) 
 		"reading goes on; `peerctl ring` shows who is missing, and writing goes on when they return")
 }
 
-// refresh looks for a newer ring where the present one does not answer.
+// refresh looks for a newer ring where the present one does not answer, for not
+// longer than the members may be back.
 func (r *ring) refresh(ctx context.Context, object wire.ObjectID) {
+	ctx, cancel := context.WithTimeout(ctx, headAskMax)
+	defer cancel()
 	if _, err := r.lookup(ctx, object); err != nil && ctx.Err() == nil {
 		r.log.Debug("looking for the ring", "object", object.String(), "error", err)
 	}
@@ -85,42 +87,21 @@ func (r *ring) refresh(ctx context.Context, object wire.ObjectID) {
 
 // submit gives an update to one member of the ring after another until one
 // proves what became of it: the likely leader first, the next when that one
-// failed or has said nothing for a while.
+// failed or has said nothing for a while. That it is refused is believed when
+// more members say so than may lie, or this peer's own does.
 func (r *ring) submit(ctx context.Context, object wire.ObjectID, k known, signed []byte) (ringnet.Ordered, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type result struct {
-		ordered ringnet.Ordered
-		err     error
-	}
-	members := r.inOrder(k)
-	results := make(chan result, len(members))
-	tell := func(m wire.PeerID) {
-		o, err := r.submitTo(ctx, m, object, k, signed)
-		results <- result{o, err}
-	}
-	var causes []error
-	next, open := 0, 0
-	hedge := time.NewTimer(0)
-	defer hedge.Stop()
-	for {
-		select {
-		case <-hedge.C:
-		case got := <-results:
-			if got.err == nil || final(got.err) {
-				return got.ordered, got.err
-			}
-			open--
-			causes = append(causes, got.err)
+	refusals := 0
+	t := turns{patience: hedgeAfter, settles: func(m wire.PeerID, err error) bool {
+		if !final(err) {
+			return false
 		}
-		if next < len(members) {
-			go tell(members[next])
-			next, open = next+1, open+1
-			hedge.Reset(hedgeAfter)
-		} else if open == 0 {
-			return ringnet.Ordered{}, errs.New("order update", object.String(), errs.NoQuorum, errors.Join(causes...))
-		}
-	}
+		refusals++
+		return m == r.self || refusals > k.verified.Ring.Faults()
+	}}
+	ordered, _, err := inTurn(ctx, t, r.inOrder(k), errs.NoQuorum, func(ctx context.Context, m wire.PeerID) (ringnet.Ordered, error) {
+		return r.submitTo(ctx, m, object, k, signed)
+	})
+	return ordered, errs.Wrap("order update", object.String(), err)
 }
 
 // submitTo gives an update to one member, this peer's own perhaps, and checks

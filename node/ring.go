@@ -25,6 +25,9 @@ const (
 	headLookupMax = 20 * time.Second
 	// headAskMax is how long a read waits for the ring's members.
 	headAskMax = 2 * time.Second
+	// nodesPatience is how long a member may take to give nodes of a tree before
+	// another is asked too.
+	nodesPatience = 300 * time.Millisecond
 	// headFresh is how long a head counts as just asked for.
 	headFresh = 300 * time.Millisecond
 )
@@ -86,6 +89,11 @@ func (r *ring) take(ctx context.Context, object wire.ObjectID, value []byte) (kn
 	if err != nil {
 		return known{}, errs.New("read head", object.String(), errs.Damaged, err)
 	}
+	return r.keep(ctx, object, value, head, verified)
+}
+
+// keep remembers a head record that has been checked.
+func (r *ring) keep(ctx context.Context, object wire.ObjectID, value []byte, head bft.Head, verified bft.Verified) (known, error) {
 	before, _ := r.heads.find(object)
 	after := r.heads.learn(object, head, verified)
 	if bft.Compare(after.verified, before.verified) > 0 {
@@ -241,33 +249,39 @@ func (k known) export() objects.Head {
 	return h
 }
 
-// TreeNodes asks the ring's members for nodes of an object's tree, one member
-// after another.
+// TreeNodes asks the ring's members for nodes of an object's tree, first the one
+// that has answered last.
 func (r *ring) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash) ([]tree.Node, error) {
 	k, err := r.find(ctx, object)
 	if err != nil {
 		return nil, err
 	}
-	var causes []error
-	for _, m := range r.inOrder(k) {
-		if m == r.self {
-			continue // it has just been looked for in this store
-		}
+	others := slices.DeleteFunc(ahead(k.reader, r.inOrder(k)), func(m wire.PeerID) bool {
+		return m == r.self // it has just been looked for in this store
+	})
+	nodes, from, err := inTurn(ctx, turns{patience: nodesPatience}, others, errs.NoQuorum, func(ctx context.Context, m wire.PeerID) ([]tree.Node, error) {
 		ctx, cancel := context.WithTimeout(ctx, headAskMax)
+		defer cancel()
 		list, err := ringnet.Ask[ringnet.NodeList](ctx, r.calls, m, ringnet.KindNodes, ringnet.Nodes{Object: object, Name: name})
-		cancel()
-		if err == nil {
-			return checkNodes(list, name)
+		if err != nil {
+			return nil, err
 		}
-		causes = append(causes, err)
+		return checkNodes(list, name)
+	})
+	if err != nil {
+		return nil, errs.Wrap("read tree", object.String(), err)
 	}
-	return nil, errs.New("read tree", object.String(), errs.NoQuorum, errors.Join(causes...))
+	r.heads.note(object, func(k *known) { k.reader = from })
+	return nodes, nil
 }
 
 // checkNodes names nodes by their content. A member that adds what nobody asked
 // for fills this peer's store with what it could have fetched anyway: no more
 // than one answer each.
 func checkNodes(list ringnet.NodeList, name wire.NodeHash) ([]tree.Node, error) {
+	if len(list.Nodes) == 0 {
+		return nil, fmt.Errorf("%w: no node", ringnet.ErrAnswer)
+	}
 	nodes := make([]tree.Node, 0, len(list.Nodes))
 	wanted := map[wire.NodeHash]bool{name: true}
 	for i, b := range list.Nodes {
