@@ -125,7 +125,7 @@ func (b *batch) outcome(u *Signed) (Outcome, error) {
 	if reason := b.timely(u); reason != ReasonNone {
 		return refused(reason), nil
 	}
-	o, err := b.execute(u, writer.Rights)
+	o, err := b.execute(u, writer)
 	if err != nil || o.Status == Refused {
 		return o, err
 	}
@@ -155,13 +155,13 @@ func (b *batch) timely(u *Signed) Reason {
 }
 
 // execute tries the clauses in order. A clause that fails leaves nothing.
-func (b *batch) execute(u *Signed, rights Rights) (Outcome, error) {
+func (b *batch) execute(u *Signed, writer Writer) (Outcome, error) {
 	o := Outcome{Status: Aborted, Version: b.env.Version}
 	budget := min(UpdateOperationsMax, b.left)
 	left := budget
 	defer func() { b.left -= budget - left }()
 	for i := range u.Clauses {
-		c := newClause(b, u, rights, &left)
+		c := newClause(b, u, writer, &left)
 		err := c.run(&u.Clauses[i])
 		if err == nil {
 			b.next.Merge(c.next)

@@ -22,16 +22,16 @@ type clause struct {
 	ctx     context.Context
 	batch   *batch
 	update  *Signed
-	rights  Rights
+	writer  Writer
 	next    *tree.Editor
 	left    *int // of the update's budget
 	extents map[wire.ExtentID]*extentState
 	ring    *bft.RingCert // that is to order next; nil: the same
 }
 
-func newClause(b *batch, u *Signed, rights Rights, left *int) *clause {
+func newClause(b *batch, u *Signed, writer Writer, left *int) *clause {
 	return &clause{
-		ctx: b.ctx, batch: b, update: u, rights: rights, left: left,
+		ctx: b.ctx, batch: b, update: u, writer: writer, left: left,
 		next: b.next.Fork(), extents: make(map[wire.ExtentID]*extentState),
 	}
 }
@@ -114,6 +114,11 @@ func (c *clause) do(a *Action) error {
 	if !c.allowed(a) {
 		return fail(ReasonNotAllowed)
 	}
+	if within, err := c.inScope(a); err != nil {
+		return err
+	} else if !within {
+		return fail(ReasonNotAllowed)
+	}
 	switch a.Kind {
 	case actSet:
 		return c.set(a.Key, a.Value)
@@ -143,8 +148,8 @@ func (c *clause) do(a *Action) error {
 // allowed reports whether the author may do this to these keys. Keys that are
 // not listed are the executor's own.
 func (c *clause) allowed(a *Action) bool {
-	owner := c.rights&RightOwner != 0
-	if c.rights == 0 {
+	owner := c.writer.Rights&RightOwner != 0
+	if c.writer.Rights == 0 {
 		return isReplacement(c.update)
 	}
 	switch a.Kind {
@@ -199,6 +204,9 @@ func (c *clause) set(k, value []byte) error {
 	if err := c.unlink(k); err != nil {
 		return err
 	}
+	if err := c.name(k, entry); err != nil {
+		return err
+	}
 	return c.next.Set(k, value)
 }
 
@@ -228,7 +236,7 @@ func (c *clause) removeRange(lo, hi []byte) error {
 		}
 	}
 	c.next.DeleteRange(lo, hi)
-	return nil
+	return c.emptied(lo, hi)
 }
 
 // move renames a directory entry within its directory.
@@ -266,6 +274,9 @@ func (c *clause) collect(r tree.Reader, lo, hi []byte) ([]tree.Entry, error) {
 func (c *clause) unlink(k []byte) error {
 	entry, found, err := get(c.ctx, c.next, k, ParseDirEntry)
 	if err != nil || !found {
+		return err
+	}
+	if err := c.unname(k, entry); err != nil {
 		return err
 	}
 	return c.link(entry, -1)

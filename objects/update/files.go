@@ -218,5 +218,6 @@ func (c *clause) deleteFile(k []byte) error {
 		return err
 	}
 	c.next.Delete(k)
+	c.next.Delete(ParentKey(file))
 	return nil
 }

@@ -17,6 +17,7 @@ const (
 	kindEpoch   = 'e' // epoch
 	kindFile    = 'f' // file
 	kindPolicy  = 'm'
+	kindParent  = 'p' // node
 	kindVersion = 'v' // version
 	kindWriter  = 'w' // public key
 	kindExtent  = 'x' // extent [· number of a part of its receipts]
@@ -43,6 +44,9 @@ func DirEntryKey(dir wire.NodeID, sealedName []byte) []byte {
 
 // DirRange returns the range lo ≤ key < hi of the entries of a directory.
 func DirRange(dir wire.NodeID) (lo, hi []byte) { return prefixRange(key(kindDir, dir[:])) }
+
+// ParentKey returns the key of the Parent of a node: `p` node.
+func ParentKey(node wire.NodeID) []byte { return key(kindParent, node[:]) }
 
 // FileKey returns the key of a file's FileInfo: `f` file.
 func FileKey(file wire.NodeID) []byte { return key(kindFile, file[:]) }

@@ -219,8 +219,8 @@ const (
 type Writer struct {
 	_      struct{} `cbor:",toarray"`
 	Rights Rights
-	// Scope is the directory below which the rights hold. Zero, which is all
-	// that this format knows, is the whole volume.
+	// Scope is the directory in which and below which the rights hold. Zero is
+	// the whole volume; the owner's rights have no other.
 	Scope wire.NodeID
 	By    wire.PublicKey // who let it
 }
@@ -232,7 +232,7 @@ func (w Writer) Encode() []byte { return wire.Marshal(w) }
 func ParseWriter(b []byte) (Writer, error) { return parse[Writer](b) }
 
 func (w *Writer) valid() error {
-	if w.Rights == 0 || w.Rights&^(RightWrite|RightOwner) != 0 || !w.Scope.IsZero() {
+	if w.Rights == 0 || w.Rights&^(RightWrite|RightOwner) != 0 || w.Rights&RightOwner != 0 && !w.Scope.IsZero() {
 		return fmt.Errorf("writer with rights %b and scope %v", w.Rights, w.Scope)
 	}
 	return nil
