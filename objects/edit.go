@@ -159,8 +159,9 @@ func (w *writer) remove(s *Snapshot, t target, recursive bool, ifVersion *wire.V
 	return w.removeContent(s, t.old, nil)
 }
 
-// removeContent takes away what nothing names any more: the entries of each
-// directory, then the files they named.
+// removeContent takes away what nothing names any more, from below: until a
+// directory is empty, the way up from what is in it is still there, and tells the
+// ring that its author may write there.
 func (w *writer) removeContent(s *Snapshot, e *Entry, above []wire.NodeID) error {
 	if e.Kind != update.KindDir {
 		w.act(update.Delete(selfKey(e.ID, e.Key.Secrets())))
@@ -175,13 +176,35 @@ func (w *writer) removeContent(s *Snapshot, e *Entry, above []wire.NodeID) error
 	if slices.Contains(above, e.ID) {
 		return nil // its own descendant: it is being removed already
 	}
-	w.act(update.DeleteRange(update.DirRange(e.ID)))
 	for child, err := range s.List(w.ctx, e) {
+		switch {
+		case err != nil:
+			return err
+		case child.IsDir():
+			if err := w.removeContent(s, child, append(above, e.ID)); err != nil {
+				return err
+			}
+		default:
+			w.act(update.Delete(selfKey(child.ID, child.Key.Secrets())))
+		}
+	}
+	w.act(update.DeleteRange(update.DirRange(e.ID)))
+	return w.removeFiles(s, e)
+}
+
+// removeFiles deletes the files of a directory that has been emptied.
+func (w *writer) removeFiles(s *Snapshot, dir *Entry) error {
+	lo, hi := update.DirRange(dir.ID)
+	for raw, err := range s.state.Scan(w.ctx, lo, hi) {
 		if err != nil {
 			return err
 		}
-		if err := w.removeContent(s, child, append(above, e.ID)); err != nil {
-			return err
+		entry, err := update.ParseDirEntry(raw.Value)
+		if err != nil {
+			return errs.New("read directory", display(dir.Path), errs.Damaged, err)
+		}
+		if entry.Kind == update.KindFile {
+			w.act(update.DeleteFile(entry.Child))
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package objects
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
@@ -21,9 +22,14 @@ const wholeBlocksMax = 64
 type fileWriter struct {
 	w       *writer
 	volume  envelope.Secrets // cut and seal blocks alike in the whole volume
+	key     envelope.NodeKey // of a copy
 	secrets envelope.Secrets // of the file's own key
 	id      wire.NodeID
 	known   map[wire.Hash]update.BlockRef // blocks of the version before, by plaintext hash
+
+	// was are the plaintext hashes of the version before, in order, while what
+	// came so far is the same; nil if nobody asks.
+	was []wire.Hash
 
 	under   wire.NodeID // where blocks go: id, or a fresh one
 	staged  bool        // under differs from id
@@ -60,8 +66,11 @@ func (f *fileWriter) block(plain []byte) error {
 	}
 	f.pending = append(f.pending, b)
 	f.blocks++
+	if f.was != nil {
+		return nil // nothing is written while nothing differs
+	}
 	if f.w.full() || len(f.pending) >= wholeBlocksMax {
-		if err := f.stage(); err != nil {
+		if err := f.stage(len(f.pending) >= wholeBlocksMax); err != nil {
 			return err
 		}
 	}
@@ -74,6 +83,7 @@ func (f *fileWriter) block(plain []byte) error {
 // send seals a block and sends it, unless the volume has it already or it is
 // small enough to stand in the state itself.
 func (f *fileWriter) send(plain []byte) (*block, error) {
+	f.compare(plain)
 	if len(plain) <= wire.InlineBytesMax {
 		sealed, err := f.secrets.SealInline(f.w.g.Random, plain)
 		return &block{update.BlockRef{Length: uint32(len(plain)), Sealed: sealed}}, err
@@ -90,12 +100,28 @@ func (f *fileWriter) send(plain []byte) (*block, error) {
 	return f.w.add(sealed, update.BlockRef{Length: uint32(len(plain)), Sealed: sealedKey})
 }
 
-// stage appends what is pending, if it cannot wait for the end of the file. A
-// file that replaces another goes under a fresh id, so that a reader sees all
-// of it or nothing.
-func (f *fileWriter) stage() error {
+// compare forgets the version before as soon as the next block is another, or
+// one that must be sent again.
+func (f *fileWriter) compare(plain []byte) {
+	if f.was == nil {
+		return
+	}
+	hash := wire.Sum(plain)
+	_, kept := f.known[hash]
+	if kept = kept || len(plain) <= wire.InlineBytesMax; !kept || f.blocks >= len(f.was) || f.was[f.blocks] != hash {
+		f.was = nil
+	}
+}
+
+// unchanged reports whether the content is that of the version before.
+func (f *fileWriter) unchanged() bool { return f.was != nil && len(f.was) == f.blocks }
+
+// stage appends what is pending. A file that replaces another goes under a fresh
+// id, so that a reader sees all of it or nothing, but only if it must: what is
+// pending is too much for the update that publishes it.
+func (f *fileWriter) stage(must bool) error {
 	if f.replace && !f.staged {
-		if len(f.pending) < wholeBlocksMax {
+		if !must {
 			return nil
 		}
 		if _, err := io.ReadFull(f.w.g.Random, f.under[:]); err != nil {
@@ -111,17 +137,24 @@ func (f *fileWriter) appendPending() {
 	if len(f.pending) == 0 {
 		return
 	}
-	blocks, under := f.pending, f.under
+	under := f.under
+	for blocks := range slices.Chunk(f.pending, wholeBlocksMax) {
+		f.w.then(func(wire.Version) update.Clause {
+			return update.Clause{Actions: []update.Action{update.Append(under, refsOf(blocks))}}
+		})
+	}
 	f.pending = nil
-	f.w.then(func(wire.Version) update.Clause {
-		return update.Clause{Actions: []update.Action{update.Append(under, refsOf(blocks))}}
-	})
 }
 
 // publish makes the file what entry says, as one change. Taking the old entry
 // away first lets its content go whatever it was: the last writer wins unless a
 // condition was asked for.
 func (f *fileWriter) publish(entry entryChange) error {
+	if len(f.pending) > wholeBlocksMax {
+		if err := f.stage(true); err != nil {
+			return err
+		}
+	}
 	if f.staged {
 		f.appendPending() // nothing is pending from here on
 		if err := f.w.barrier(); err != nil {

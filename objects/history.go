@@ -90,87 +90,9 @@ func (s *Snapshot) Until(ctx context.Context, t time.Time) (wire.Version, error)
 	return 0, errs.New("find version", t.Format(time.RFC3339), errs.NotFound, fmt.Errorf("the volume is younger"))
 }
 
-// Log yields the versions in which the entry at a path, or anything below it,
-// changed; newest first. With all it yields every version.
-func (s *Snapshot) Log(ctx context.Context, root *Entry, path string, all bool) iter.Seq2[VersionInfo, error] {
-	return func(yield func(VersionInfo, error) bool) {
-		var later identity // what the entry was in the version after
-		var pending *VersionInfo
-		for v, err := range s.Versions(ctx) {
-			if err != nil {
-				yield(v, err)
-				return
-			}
-			if all {
-				if !yield(v, nil) {
-					return
-				}
-				continue
-			}
-			if !v.Content {
-				continue
-			}
-			now, err := s.identity(ctx, v.Version, root, path)
-			if err != nil {
-				yield(v, err)
-				return
-			}
-			if pending != nil && now != later && !yield(*pending, nil) {
-				return
-			}
-			pending, later = &v, now
-		}
-		if pending != nil && later != (identity{}) {
-			yield(*pending, nil)
-		}
-	}
-}
-
-// identity differs whenever an entry, or anything in it, does; it is zero where
-// there is none.
-type identity struct {
-	id      wire.NodeID
-	changed wire.Version // the newest of the entry and all below it
-	entries int          // below it: one that is removed changes no other
-}
-
-func (s *Snapshot) identity(ctx context.Context, v wire.Version, root *Entry, path string) (identity, error) {
-	at, err := s.At(ctx, v)
-	if err != nil {
-		return identity{}, err
-	}
-	e, whole, err := at.logged(ctx, root, path)
-	if errs.KindOf(err) == errs.NotFound {
-		return identity{}, nil
-	}
-	if err != nil {
-		return identity{}, err
-	}
-	now := identity{id: e.ID, changed: e.Changed}
-	if e.IsDir() && !whole {
-		err = at.below(ctx, e.ID, nil, &now)
-	}
-	return now, err
-}
-
-// logged finds the entry whose history is asked for. The node of a reference
-// without a self entry is taken for the whole volume's.
-func (s *Snapshot) logged(ctx context.Context, root *Entry, path string) (e *Entry, whole bool, err error) {
-	if path != "" {
-		e, err = s.Lookup(ctx, root, path)
-		return e, false, err
-	}
-	e, found, err := s.selfEntry(ctx, root.ID, root.Key)
-	if found || err != nil {
-		return e, false, err
-	}
-	e, err = s.Node(ctx, root.ID, root.Key)
-	return e, true, err
-}
-
 // below takes in what is below a directory. It looks at ids alone and opens no
 // name and no key.
-func (s *Snapshot) below(ctx context.Context, dir wire.NodeID, above []wire.NodeID, now *identity) error {
+func (s *Snapshot) below(ctx context.Context, dir wire.NodeID, above []wire.NodeID, now *contents) error {
 	if len(above) > depthMax || slices.Contains(above, dir) {
 		return errNested("")
 	}

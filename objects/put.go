@@ -18,6 +18,9 @@ type File struct {
 	Attr envelope.Attr
 	// Named says that a reference to it will be given away.
 	Named bool
+	// Compare says that a file with the content and attributes that are there
+	// already makes no change.
+	Compare bool
 	Condition
 }
 
@@ -92,12 +95,12 @@ func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, con
 	}
 	if f.Kind == update.KindFile {
 		if fw.replace {
-			if fw.known, err = s.knownBlocks(w.ctx, t.old); err != nil {
+			if err = fw.learn(s, t.old, f.Compare && f.Attr == t.old.Attr); err != nil {
 				return id, key, 0, err
 			}
 		}
-		if err = fw.copy(content); err != nil {
-			return id, key, 0, err
+		if err = fw.copy(content); err != nil || fw.unchanged() {
+			return id, key, fw.size, err
 		}
 	}
 	return id, key, fw.size, fw.publish(entry)
@@ -106,32 +109,43 @@ func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, con
 // knownBlocksMax bounds the table of a file's blocks, at some 200 bytes each.
 const knownBlocksMax = 1 << 18
 
-// knownBlocks returns the blocks of a file's present version by the hash of
-// their plaintext: what is written again need not be sent again, unless it lies
-// on too few peers.
-func (s *Snapshot) knownBlocks(ctx context.Context, file *Entry) (map[wire.Hash]update.BlockRef, error) {
-	known := make(map[wire.Hash]update.BlockRef)
-	secrets := file.Key.Secrets()
+// learn reads the blocks of a file's present version: what is written again need
+// not be sent again, unless it lies on too few peers. With compare it also keeps
+// their order, to tell whether anything differs.
+func (f *fileWriter) learn(s *Snapshot, file *Entry, compare bool) error {
+	f.known = make(map[wire.Hash]update.BlockRef)
+	if compare {
+		f.was = []wire.Hash{}
+	}
 	thin := thinExtents{s: s}
-	for w, err := range s.refs(ctx, file, 0, file.Size, func(int64) {}) {
+	for w, err := range s.refs(f.w.ctx, file, 0, file.Size, func(int64) {}) {
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if len(f.known) == knownBlocksMax {
+			f.was = nil
+			return nil
+		}
+		if w.ref.IsInline() && !compare {
+			continue
+		}
+		hash, err := blockHash(w)
+		if err != nil {
+			return errs.New("read", display(file.Path), errs.Damaged, fmt.Errorf("block key: %w", err))
+		}
+		if compare {
+			f.was = append(f.was, hash)
 		}
 		if w.ref.IsInline() {
 			continue
 		}
-		if skip, err := thin.has(ctx, w.ref.Extent); err != nil {
-			return nil, err
-		} else if skip {
+		if skip, err := thin.has(f.w.ctx, w.ref.Extent); err != nil || skip {
+			if err != nil {
+				return err
+			}
 			continue
 		}
-		key, err := secrets.OpenBlockKey(w.ref.Sealed)
-		if err != nil {
-			return nil, errs.New("read", display(file.Path), errs.Damaged, fmt.Errorf("block key: %w", err))
-		}
-		if known[wire.Hash(key.Hash)] = w.ref; len(known) == knownBlocksMax {
-			break
-		}
+		f.known[hash] = w.ref
 	}
-	return known, nil
+	return nil
 }

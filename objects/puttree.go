@@ -18,6 +18,9 @@ type TreeEntry struct {
 	Kind update.EntryKind
 	Attr envelope.Attr
 	Size int64 // of a file
+	// Gone says that what is at Path is to be removed; Kind, Attr and Size say
+	// nothing then.
+	Gone bool
 }
 
 // Tree hands out entries, each directory before what is in it; Read reads the
@@ -35,22 +38,27 @@ type treeWriter struct {
 	top    target
 	dirs   map[string]*Entry // of the tree, by path: those of the volume, or fresh ones
 	fresh  map[string]bool   // dirs that are not in the snapshot: nothing is in them
+	gone   map[string]bool   // what was removed, and may come again as something else
 	thin   thinExtents
-	bytes  int64
-	change Change
+	// checksum says that files are compared by what is in them, not by size and
+	// time.
+	checksum bool
+	bytes    int64
+	change   Change
 }
 
 // PutTree makes the tree the entry at a path, merged with what is there, and
 // returns when all of it is ordered. Files that are there with the same size,
-// mode and time are left alone.
-func (g *Gateway) PutTree(ctx context.Context, d Dest, c Condition, tree Tree) (Change, error) {
+// mode and time are left alone; with checksum, those with the same content,
+// mode and time.
+func (g *Gateway) PutTree(ctx context.Context, d Dest, c Condition, checksum bool, tree Tree) (Change, error) {
 	s, root, err := g.snapshotOf(ctx, d.Place)
 	if err != nil {
 		return Change{}, err
 	}
 	t := &treeWriter{
-		s: s, volume: d.Key.Secrets(), thin: thinExtents{s: s},
-		dirs: make(map[string]*Entry), fresh: make(map[string]bool),
+		s: s, volume: d.Key.Secrets(), thin: thinExtents{s: s}, checksum: checksum,
+		dirs: make(map[string]*Entry), fresh: make(map[string]bool), gone: make(map[string]bool),
 	}
 	if t.top, err = s.treeTarget(ctx, root, d); err != nil {
 		return Change{}, err
@@ -126,6 +134,9 @@ func (t *treeWriter) entry(e TreeEntry, content io.Reader) error {
 	if err != nil {
 		return err
 	}
+	if e.Gone {
+		return t.remove(e.Path, at)
+	}
 	if e.Kind == update.KindDir {
 		dir, err := t.directory(at, e, Condition{IfAbsent: at.old == nil && !fresh})
 		if err != nil {
@@ -135,10 +146,12 @@ func (t *treeWriter) entry(e TreeEntry, content io.Reader) error {
 		t.fresh[e.Path] = at.old == nil
 		return nil
 	}
-	if same, err := t.unchanged(at.old, e); same || err != nil {
-		return err
+	if !t.checksum {
+		if same, err := t.unchanged(at.old, e); same || err != nil {
+			return err
+		}
 	}
-	_, _, size, err := t.w.put(t.s, t.volume, at, File{Kind: e.Kind, Attr: e.Attr}, content)
+	_, _, size, err := t.w.put(t.s, t.volume, at, File{Kind: e.Kind, Attr: e.Attr, Compare: t.checksum}, content)
 	if err == nil && e.Kind == update.KindFile && size != e.Size {
 		err = errs.Newf("put", display(e.Path), errs.Other, "%d bytes came, %d were announced", size, e.Size)
 	}
@@ -159,7 +172,7 @@ func (t *treeWriter) target(path string) (at target, fresh bool, err error) {
 	if at.dir == nil {
 		return at, false, errs.New("put", display(path), errs.Usage, fmt.Errorf("its directory did not come before it"))
 	}
-	if t.fresh[parent] {
+	if t.fresh[parent] || t.gone[path] {
 		return at, true, nil
 	}
 	old, found, err := t.s.child(t.w.ctx, at.dir, name)
@@ -167,6 +180,16 @@ func (t *treeWriter) target(path string) (at target, fresh bool, err error) {
 		at.old = old
 	}
 	return at, false, err
+}
+
+// remove takes away what the tree's owner saw at the destination and does not
+// have. What somebody else has put there since is a conflict.
+func (t *treeWriter) remove(path string, at target) error {
+	if at.old == nil {
+		return nil
+	}
+	t.gone[path] = true
+	return t.w.remove(t.s, at, true, &t.s.Version)
 }
 
 // directory makes a directory, or gives an existing one its attributes.

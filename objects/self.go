@@ -51,9 +51,14 @@ func (w *writer) self(s *Snapshot, t target, f File, id wire.NodeID, key envelop
 	if err != nil || !wanted {
 		return c, err
 	}
+	return w.selfChange(f.Kind, f.Attr, id, key)
+}
+
+// selfChange returns the self entry of a node.
+func (w *writer) selfChange(kind update.EntryKind, attr envelope.Attr, id wire.NodeID, key envelope.NodeKey) (c entryChange, err error) {
 	secrets := key.Secrets()
-	value := update.DirEntry{Kind: f.Kind, Child: id}
-	if value.SealedAttr, err = secrets.SealAttr(w.g.Random, id, f.Attr); err != nil {
+	value := update.DirEntry{Kind: kind, Child: id}
+	if value.SealedAttr, err = secrets.SealAttr(w.g.Random, id, attr); err != nil {
 		return c, err
 	}
 	return entryChange{key: selfKey(id, secrets), value: value.Encode()}, nil

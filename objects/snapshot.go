@@ -63,3 +63,14 @@ func (s *Snapshot) version(ctx context.Context, v wire.Version) (info update.Ver
 	info, err = update.ParseVersionInfo(e.Value)
 	return info, true, err
 }
+
+// scoped reports whether this gateway's author may write only below some
+// directory.
+func (s *Snapshot) scoped(ctx context.Context) (bool, error) {
+	e, found, err := s.state.Get(ctx, update.WriterKey(s.g.Author.Public()))
+	if err != nil || !found {
+		return false, err
+	}
+	w, err := update.ParseWriter(e.Value)
+	return !w.Scope.IsZero(), err
+}

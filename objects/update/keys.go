@@ -48,6 +48,15 @@ func DirRange(dir wire.NodeID) (lo, hi []byte) { return prefixRange(key(kindDir,
 // ParentKey returns the key of the Parent of a node: `p` node.
 func ParentKey(node wire.NodeID) []byte { return key(kindParent, node[:]) }
 
+// AllDirs returns the range lo ≤ key < hi of all directory entries.
+func AllDirs() (lo, hi []byte) { return prefixRange([]byte{kindDir}) }
+
+// AllFiles returns the range of all files' FileInfos.
+func AllFiles() (lo, hi []byte) { return prefixRange([]byte{kindFile}) }
+
+// AllBlocks returns the range of all BlockRefs.
+func AllBlocks() (lo, hi []byte) { return prefixRange([]byte{kindBlock}) }
+
 // FileKey returns the key of a file's FileInfo: `f` file.
 func FileKey(file wire.NodeID) []byte { return key(kindFile, file[:]) }
 

@@ -147,7 +147,7 @@ func (a *Action) touches() (nodes []wire.NodeID, ok bool) {
 }
 
 // covers reports whether a node is the author's scope, or lies below it, or is
-// nowhere yet: a fresh one, or a file that has no name so far.
+// nowhere: a fresh one, or a file without a name.
 func (c *clause) covers(n wire.NodeID) (bool, error) {
 	for depth := range climbMax {
 		if err := c.spend(); err != nil {
@@ -160,21 +160,25 @@ func (c *clause) covers(n wire.NodeID) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		if depth == 0 {
+			if loose, err := c.loose(n, found); loose || err != nil {
+				return loose, err
+			}
+		}
 		if !found {
-			return c.fresh(depth, n)
+			return false, nil
 		}
 		n = p.Dir
 	}
 	return false, nil
 }
 
-func (c *clause) fresh(depth int, n wire.NodeID) (bool, error) {
-	if depth > 0 {
-		return false, nil
-	}
-	f, _, err := get(c.ctx, c.next, FileKey(n), ParseFileInfo)
-	if err != nil || f.Links > 0 {
-		return false, err
+// loose reports whether nothing names a node: a file that has lost its last name
+// or not got one yet, or an id that stands for nothing.
+func (c *clause) loose(n wire.NodeID, placed bool) (bool, error) {
+	f, isFile, err := get(c.ctx, c.next, FileKey(n), ParseFileInfo)
+	if isFile || placed || err != nil {
+		return isFile && f.Links == 0, err
 	}
 	return c.empty(DirRange(n))
 }
