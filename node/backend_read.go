@@ -90,12 +90,19 @@ func (v seen) export(e *objects.Entry) api.Entry {
 	}
 }
 
+// first is the first entry of an answer.
+func (v seen) first() api.Entry {
+	e := v.export(v.entry)
+	e.Snapshot = uint64(v.Version)
+	return e
+}
+
 func (b backend) Open(ctx context.Context, r api.ReadRequest) (api.Entry, io.ReadCloser, error) {
 	v, err := b.look(ctx, r.Ref, r.Consistency)
 	if err != nil {
 		return api.Entry{}, nil, err
 	}
-	e := v.export(v.entry)
+	e := v.first()
 	if v.entry.Kind != update.KindFile {
 		return e, nil, nil
 	}
@@ -122,14 +129,22 @@ func (b backend) Walk(ctx context.Context, r api.ReadRequest, fn func(api.Entry,
 	if err != nil {
 		return err
 	}
-	top := v.export(v.entry)
+	if err := api.CheckSkip(r.Skip); err != nil {
+		return errs.New("read tree", "", errs.Usage, err)
+	}
+	top := v.first()
 	if v.entry.Kind == update.KindFile {
 		return fn(top, func() (io.ReadCloser, error) { return v.content(ctx, 0, -1), nil })
 	}
 	if err := fn(top, nil); err != nil || !v.entry.IsDir() {
 		return err
 	}
-	return v.ReadTree(ctx, v.entry, func(e *objects.Entry, content io.Reader) error {
+	i := int64(0) // the entry itself
+	skip := func() bool {
+		i++
+		return api.Skipped(r.Skip, i)
+	}
+	return v.ReadTree(ctx, v.entry, skip, func(e *objects.Entry, content io.Reader) error {
 		if content == nil {
 			return fn(v.export(e), nil)
 		}
@@ -142,14 +157,21 @@ func (b backend) List(ctx context.Context, r api.ListRequest, fn func(api.Entry)
 	if err != nil {
 		return err
 	}
-	if err := fn(v.export(v.entry)); err != nil || !v.entry.IsDir() {
+	if err := fn(v.first()); err != nil || !v.entry.IsDir() {
 		return err
 	}
+	thin := v.Thin()
 	for e, err := range v.Sorted(ctx, v.entry, r.Recursive) {
 		if err != nil {
 			return err
 		}
-		if err := fn(v.export(e)); err != nil {
+		out := v.export(e)
+		if r.Thin {
+			if out.Thin, err = thin(ctx, e); err != nil {
+				return err
+			}
+		}
+		if err := fn(out); err != nil {
 			return err
 		}
 	}
@@ -161,7 +183,7 @@ func (b backend) Stat(ctx context.Context, r api.ReadRequest) (api.Entry, error)
 	if err != nil {
 		return api.Entry{}, err
 	}
-	return v.export(v.entry), nil
+	return v.first(), nil
 }
 
 func (b backend) Log(ctx context.Context, r api.LogRequest) (api.Log, error) {

@@ -66,14 +66,11 @@ func (b backend) Put(ctx context.Context, r api.PutRequest, body io.Reader) (api
 }
 
 func (b backend) PutTree(ctx context.Context, r api.PutTreeRequest, tree api.TreeReader) (api.PutResult, error) {
-	if r.Delete {
-		return api.PutResult{}, errs.Newf("put tree", "", errs.Usage, "this release does not mirror deletions")
-	}
 	d, err := b.dest(ctx, r.Dest, r.Name)
 	if err != nil {
 		return api.PutResult{}, err
 	}
-	change, err := b.gateway.PutTree(ctx, d, condition(r.IfAbsent, r.IfVersion), treeReader{tree})
+	change, err := b.gateway.PutTree(ctx, d, condition(r.IfAbsent, r.IfVersion), objects.TreeOptions{Checksum: r.Checksum, Seen: wire.Version(r.Seen)}, treeReader{tree})
 	return b.finish(ctx, d.Object, change, r.Until, err)
 }
 
@@ -161,5 +158,5 @@ func (t treeReader) Next() (objects.TreeEntry, error) {
 		return objects.TreeEntry{}, err
 	}
 	kinds := map[api.Kind]update.EntryKind{api.File: update.KindFile, api.Dir: update.KindDir, api.Symlink: update.KindSymlink}
-	return objects.TreeEntry{Path: string(e.Path), Kind: kinds[e.Kind], Attr: attr(e.Mode, e.ModTime, e.Target), Size: e.Size}, nil
+	return objects.TreeEntry{Path: string(e.Path), Kind: kinds[e.Kind], Attr: attr(e.Mode, e.ModTime, e.Target), Size: e.Size, Gone: e.Gone}, nil
 }

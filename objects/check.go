@@ -210,7 +210,7 @@ func (s *Snapshot) verify(ctx context.Context, e *Entry) (verified int64, err er
 		err = s.ReadFile(ctx, e, 0, -1, io.Discard)
 		return e.Size, err
 	}
-	err = s.ReadTree(ctx, e, func(e *Entry, content io.Reader) error {
+	err = s.ReadTree(ctx, e, nil, func(e *Entry, content io.Reader) error {
 		if content == nil {
 			return nil
 		}

@@ -88,7 +88,7 @@ func TestSizesAndOffsetsThatLieAreDamage(t *testing.T) {
 				}
 			}
 			var got bytes.Buffer
-			err = s.ReadTree(t.Context(), root, func(e *Entry, content io.Reader) error {
+			err = s.ReadTree(t.Context(), root, nil, func(e *Entry, content io.Reader) error {
 				_, err := io.Copy(&got, content)
 				return err
 			})

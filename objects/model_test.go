@@ -410,21 +410,18 @@ func TestCopyOfManySmallBlocks(t *testing.T) {
 func TestChecksumsTellWhatChangedWhereTimesDoNot(t *testing.T) {
 	w := newWorld(t, 40)
 	g := w.gateway(0)
-	content := map[string][]byte{"small": []byte("s"), "middle": random(1, 50<<10), "large": random(2, 80<<20)}
-	if testing.Short() {
-		content["large"] = random(2, 40<<20)
-	}
+	content := map[string][]byte{"small": []byte("s"), "middle": random(1, 50<<10), "large": random(2, 40<<20)}
 	dest := Dest{Place: w.place, Path: "t"}
-	if _, err := g.PutTree(t.Context(), dest, Condition{}, true, newTree(content)); err != nil {
+	if _, err := g.PutTree(t.Context(), dest, Condition{}, TreeOptions{Checksum: true}, newTree(content)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := g.PutTree(t.Context(), dest, Condition{}, true, newTree(content))
+	c, err := g.PutTree(t.Context(), dest, Condition{}, TreeOptions{Checksum: true}, newTree(content))
 	if err != nil || c.Version != 0 || c.SentBytes != 0 {
 		t.Fatalf("the same again: %+v, %v", c.Report, err)
 	}
 	content["large"][1<<20]++
 	content["small"] = []byte("t")
-	c, err = g.PutTree(t.Context(), dest, Condition{}, true, newTree(content))
+	c, err = g.PutTree(t.Context(), dest, Condition{}, TreeOptions{Checksum: true}, newTree(content))
 	if err != nil || c.Version == 0 || c.SentBytes == 0 || c.SentBytes > 8<<20 {
 		t.Fatalf("two bytes changed: %+v, %v", c.Report, err)
 	}
@@ -452,16 +449,16 @@ func TestTreesTakeAwayWhatTheyDoNotHave(t *testing.T) {
 	g := w.gateway(0)
 	dest := Dest{Place: w.place, Path: "t"}
 	content := map[string][]byte{"a": []byte("a"), "b/c": []byte("c"), "b/d": []byte("d")}
-	if _, err := g.PutTree(t.Context(), dest, Condition{}, false, newTree(content)); err != nil {
+	if _, err := g.PutTree(t.Context(), dest, Condition{}, TreeOptions{}, newTree(content)); err != nil {
 		t.Fatal(err)
 	}
 	rest := map[string][]byte{"b/d": []byte("d")}
 	tree := &gone{newTree(rest), []string{"a", "b/c", "never/was"}}
-	if _, err := g.PutTree(t.Context(), dest, Condition{}, false, tree); errs.KindOf(err) != errs.Usage {
+	if _, err := g.PutTree(t.Context(), dest, Condition{}, TreeOptions{}, tree); errs.KindOf(err) != errs.Usage {
 		t.Errorf("a path whose directory did not come: %v", err)
 	}
 	tree = &gone{newTree(rest), []string{"a", "b/c", "b/never"}}
-	if _, err := g.PutTree(t.Context(), dest, Condition{}, false, tree); err != nil {
+	if _, err := g.PutTree(t.Context(), dest, Condition{}, TreeOptions{}, tree); err != nil {
 		t.Fatal(err)
 	}
 	w.holds(g, "t", rest)

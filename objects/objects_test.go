@@ -249,14 +249,14 @@ func TestTreeTravelsInFewVersionsAndComesBackElsewhere(t *testing.T) {
 	for i := range 300 {
 		content[fmt.Sprintf("d%d/e%d/f%d", i%3, i%7, i)] = random(byte(i), i*97)
 	}
-	c, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "top"}, Condition{}, false, newTree(content))
+	c, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "top"}, Condition{}, TreeOptions{}, newTree(content))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Version > 10 {
 		t.Errorf("300 files took %d versions", c.Version)
 	}
-	again, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "top"}, Condition{}, false, newTree(content))
+	again, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "top"}, Condition{}, TreeOptions{}, newTree(content))
 	if err != nil || again.Version != 0 || again.SentBytes != 0 {
 		t.Errorf("an unchanged tree: version %d, %d bytes sent, %v", again.Version, again.SentBytes, err)
 	}
@@ -271,7 +271,7 @@ func TestTreeTravelsInFewVersionsAndComesBackElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.ReadTree(t.Context(), top, func(e *Entry, r io.Reader) error {
+	err = s.ReadTree(t.Context(), top, nil, func(e *Entry, r io.Reader) error {
 		if e.IsDir() {
 			return nil
 		}
@@ -395,7 +395,7 @@ func TestBareReferencesTellAttributes(t *testing.T) {
 	}
 	tree := newTree(map[string][]byte{"x": []byte("x")})
 	tree.entries[0].Attr = envelope.Attr{Mode: 0o711, Sec: 7}
-	dir, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "d"}, Condition{}, false, tree)
+	dir, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "d"}, Condition{}, TreeOptions{}, tree)
 	if err != nil {
 		t.Fatal(err)
 	}

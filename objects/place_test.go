@@ -72,7 +72,7 @@ func TestPlaceThatIsAFileTakesNothingBelowIt(t *testing.T) {
 		t.Errorf("mkdir: %v", err)
 	}
 	tree := newTree(map[string][]byte{"x": []byte("x")})
-	if _, err := g.PutTree(t.Context(), Dest{Place: file}, Condition{}, false, tree); errs.KindOf(err) != errs.Conflict {
+	if _, err := g.PutTree(t.Context(), Dest{Place: file}, Condition{}, TreeOptions{}, tree); errs.KindOf(err) != errs.Conflict {
 		t.Errorf("put tree: %v", err)
 	}
 	if _, err := g.Put(t.Context(), Dest{Place: file, Name: "y"}, f, strings.NewReader("y")); errs.KindOf(err) != errs.NotFound {
@@ -85,7 +85,7 @@ func TestConditionsOnAPlaceItself(t *testing.T) {
 	g := w.gateway(0)
 	v := w.put(g, "f", []byte("x")).Version
 	try := func(c Condition) error {
-		_, err := g.PutTree(t.Context(), Dest{Place: w.place}, c, false, newTree(map[string][]byte{"x": nil}))
+		_, err := g.PutTree(t.Context(), Dest{Place: w.place}, c, TreeOptions{}, newTree(map[string][]byte{"x": nil}))
 		return err
 	}
 	if err := try(Condition{IfAbsent: true}); errs.KindOf(err) != errs.Conflict {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/envelope"
 	"github.com/atollnet/atoll/objects/update"
 )
@@ -30,8 +31,19 @@ type Tree interface {
 	io.Reader
 }
 
+// TreeOptions say how a tree is put over what is there.
+type TreeOptions struct {
+	// Checksum says that files are compared by what is in them, not by size and
+	// time.
+	Checksum bool
+	// Seen is the version in which the tree's owner saw what is Gone; zero is the
+	// newest.
+	Seen wire.Version
+}
+
 // treeWriter writes a tree into a volume.
 type treeWriter struct {
+	TreeOptions
 	w      *writer
 	s      *Snapshot
 	volume envelope.Secrets
@@ -40,24 +52,21 @@ type treeWriter struct {
 	fresh  map[string]bool   // dirs that are not in the snapshot: nothing is in them
 	gone   map[string]bool   // what was removed, and may come again as something else
 	thin   thinExtents
-	// checksum says that files are compared by what is in them, not by size and
-	// time.
-	checksum bool
-	bytes    int64
-	change   Change
+	bytes  int64
+	change Change
 }
 
 // PutTree makes the tree the entry at a path, merged with what is there, and
 // returns when all of it is ordered. Files that are there with the same size,
 // mode and time are left alone; with checksum, those with the same content,
 // mode and time.
-func (g *Gateway) PutTree(ctx context.Context, d Dest, c Condition, checksum bool, tree Tree) (Change, error) {
+func (g *Gateway) PutTree(ctx context.Context, d Dest, c Condition, o TreeOptions, tree Tree) (Change, error) {
 	s, root, err := g.snapshotOf(ctx, d.Place)
 	if err != nil {
 		return Change{}, err
 	}
 	t := &treeWriter{
-		s: s, volume: d.Key.Secrets(), thin: thinExtents{s: s}, checksum: checksum,
+		s: s, volume: d.Key.Secrets(), thin: thinExtents{s: s}, TreeOptions: o,
 		dirs: make(map[string]*Entry), fresh: make(map[string]bool), gone: make(map[string]bool),
 	}
 	if t.top, err = s.treeTarget(ctx, root, d); err != nil {
@@ -146,12 +155,12 @@ func (t *treeWriter) entry(e TreeEntry, content io.Reader) error {
 		t.fresh[e.Path] = at.old == nil
 		return nil
 	}
-	if !t.checksum {
+	if !t.Checksum {
 		if same, err := t.unchanged(at.old, e); same || err != nil {
 			return err
 		}
 	}
-	_, _, size, err := t.w.put(t.s, t.volume, at, File{Kind: e.Kind, Attr: e.Attr, Compare: t.checksum}, content)
+	_, _, size, err := t.w.put(t.s, t.volume, at, File{Kind: e.Kind, Attr: e.Attr, Compare: t.Checksum}, content)
 	if err == nil && e.Kind == update.KindFile && size != e.Size {
 		err = errs.Newf("put", display(e.Path), errs.Other, "%d bytes came, %d were announced", size, e.Size)
 	}
@@ -189,7 +198,14 @@ func (t *treeWriter) remove(path string, at target) error {
 		return nil
 	}
 	t.gone[path] = true
-	return t.w.remove(t.s, at, true, &t.s.Version)
+	seen := t.s.Version
+	if t.Seen != 0 {
+		seen = min(seen, t.Seen)
+	}
+	if err := at.check(Condition{IfVersion: &seen}); err != nil {
+		return err
+	}
+	return t.w.remove(t.s, at, true, &seen)
 }
 
 // directory makes a directory, or gives an existing one its attributes.

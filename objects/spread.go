@@ -5,6 +5,7 @@ import (
 
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/transfer"
+	"github.com/atollnet/atoll/objects/update"
 )
 
 // Thin reports whether an extent lies on at most half as many peers as could
@@ -63,4 +64,16 @@ func (t *thinExtents) holds(ctx context.Context, file *Entry) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Thin returns a function that tells of each entry whether it is a file that lies
+// in part on far fewer peers than could hold it now. It is for one goroutine.
+func (s *Snapshot) Thin() func(ctx context.Context, e *Entry) (bool, error) {
+	thin := thinExtents{s: s}
+	return func(ctx context.Context, e *Entry) (bool, error) {
+		if e.Kind != update.KindFile {
+			return false, nil
+		}
+		return thin.holds(ctx, e)
+	}
 }

@@ -16,7 +16,7 @@ func TestPuttingAgainSpreadsWhatLiesOnOnePeer(t *testing.T) {
 	w.put(g, "f", content)
 	tree := map[string][]byte{"x": random(4, 100_000), "y": random(5, 10)}
 	put := func() Change {
-		c, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "t"}, Condition{}, false, newTree(tree))
+		c, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "t"}, Condition{}, TreeOptions{}, newTree(tree))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,15 +85,21 @@ const (
 
 // ReadTree calls fn for every entry below a directory in the order of Sorted.
 // content reads a file, to io.EOF after its last byte; it is nil for other
-// kinds and ends with the call.
-func (s *Snapshot) ReadTree(ctx context.Context, dir *Entry, fn func(e *Entry, content io.Reader) error) error {
-	var ahead []*Entry
+// kinds, and for files that skip says, and ends with the call. skip may be nil;
+// it is asked once for each entry, in their order.
+func (s *Snapshot) ReadTree(ctx context.Context, dir *Entry, skip func() bool, fn func(e *Entry, content io.Reader) error) error {
+	var ahead []entryAhead
 	var bytes int64
 	for e, err := range s.Sorted(ctx, dir, true) {
 		if err != nil {
 			return err
 		}
-		ahead, bytes = append(ahead, e), bytes+e.Size
+		passed := skip != nil && skip()
+		read := e.Kind == update.KindFile && !passed
+		ahead = append(ahead, entryAhead{e, read})
+		if read {
+			bytes += e.Size
+		}
 		if len(ahead) == aheadEntriesMax || bytes >= aheadBytesMax {
 			if err := s.readEntries(ctx, ahead, fn); err != nil {
 				return err
@@ -104,19 +110,25 @@ func (s *Snapshot) ReadTree(ctx context.Context, dir *Entry, fn func(e *Entry, c
 	return s.readEntries(ctx, ahead, fn)
 }
 
+// entryAhead is an entry that is about to be given.
+type entryAhead struct {
+	*Entry
+	read bool // its content is wanted
+}
+
 // readEntries reads the content of several entries as one stream of blocks.
-func (s *Snapshot) readEntries(ctx context.Context, entries []*Entry, fn func(*Entry, io.Reader) error) error {
+func (s *Snapshot) readEntries(ctx context.Context, entries []entryAhead, fn func(*Entry, io.Reader) error) error {
 	next, stop := iter.Pull2(s.blocks(ctx, s.refsOf(ctx, entries)))
 	defer stop()
 	for _, e := range entries {
-		if e.Kind != update.KindFile {
-			if err := fn(e, nil); err != nil {
+		if !e.read {
+			if err := fn(e.Entry, nil); err != nil {
 				return err
 			}
 			continue
 		}
 		content := &blockReader{next: next, left: e.Size, path: e.Path}
-		if err := fn(e, content); err != nil {
+		if err := fn(e.Entry, content); err != nil {
 			return err
 		}
 		if _, err := io.Copy(io.Discard, content); err != nil {
@@ -127,13 +139,13 @@ func (s *Snapshot) readEntries(ctx context.Context, entries []*Entry, fn func(*E
 }
 
 // refsOf yields the blocks of several files, one file after the other.
-func (s *Snapshot) refsOf(ctx context.Context, entries []*Entry) iter.Seq2[wanted, error] {
+func (s *Snapshot) refsOf(ctx context.Context, entries []entryAhead) iter.Seq2[wanted, error] {
 	return func(yield func(wanted, error) bool) {
 		for _, e := range entries {
-			if e.Kind != update.KindFile {
+			if !e.read {
 				continue
 			}
-			for w, err := range s.refs(ctx, e, 0, e.Size, func(int64) {}) {
+			for w, err := range s.refs(ctx, e.Entry, 0, e.Size, func(int64) {}) {
 				if !yield(w, err) || err != nil {
 					return
 				}

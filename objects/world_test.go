@@ -346,7 +346,7 @@ func (w *world) holds(g *Gateway, dir string, content map[string][]byte) {
 		w.t.Fatal(err)
 	}
 	files := 0
-	err = s.ReadTree(w.t.Context(), top, func(e *Entry, r io.Reader) error {
+	err = s.ReadTree(w.t.Context(), top, nil, func(e *Entry, r io.Reader) error {
 		if e.IsDir() {
 			return nil
 		}

@@ -34,6 +34,7 @@ type meter struct {
 	bars *mpb.Progress // nil without a terminal
 	bar  *mpb.Bar
 	done chan struct{}
+	over sync.Once
 	work sync.WaitGroup
 }
 
@@ -115,14 +116,16 @@ func (m *meter) tell() {
 	}
 }
 
-// close ends the showing; nothing of it is left on a terminal.
+// close ends the showing, once; nothing of it is left on a terminal.
 func (m *meter) close() {
-	close(m.done)
-	if m.bar != nil {
-		m.bar.Abort(true)
-		m.bars.Wait()
-	}
-	m.work.Wait()
+	m.over.Do(func() {
+		close(m.done)
+		if m.bar != nil {
+			m.bar.Abort(true)
+			m.bars.Wait()
+		}
+		m.work.Wait()
+	})
 }
 
 func (m *meter) add(n int) {

@@ -24,6 +24,8 @@ type put struct {
 	links     bool
 	to        string
 	delete    bool
+	checksum  bool
+	exclude   []string
 	pin       bool
 	until     string
 	guard     guard
@@ -54,7 +56,13 @@ file); --to gives any other.
 
 If DEST is an existing directory or ends in "/", the file goes into it. With -r a
 directory becomes DEST itself, merged with what is there, and links in it stay
-links. A FILE that is a link is followed, unless -P is given.
+links; files whose size, time and mode are those of DEST are passed over, so an
+interrupted put goes on where it was. A FILE that is a link is followed, unless -P
+is given.
+
+--exclude and files named .atollignore leave things out; patterns read as those of
+.gitignore. --delete removes what is at DEST and not in the directory, but nothing
+that was left out.
 
 Exit code 0 means that the file is archived: this peer may die from then on.`,
 		Args: cobra.MinimumNArgs(1),
@@ -68,7 +76,8 @@ Exit code 0 means that the file is archived: this peer may die from then on.`,
 	f.BoolVarP(&p.links, "no-dereference", "P", false, "store a FILE that is a link as a link")
 	f.StringVar(&p.to, "to", "", "the `DEST`ination, whatever it looks like")
 	f.BoolVar(&p.delete, "delete", false, "with -r: remove what is at DEST and not in the directory")
-	cobra.CheckErr(f.MarkHidden("delete")) // the API has it; no peerd of this release does it
+	f.BoolVar(&p.checksum, "checksum", false, "with -r: compare content, not sizes and times")
+	f.StringArrayVar(&p.exclude, "exclude", nil, "with -r: leave out what matches `PATTERN`; may be repeated")
 	f.BoolVar(&p.pin, "pin", false, "print references to this version instead of the newest")
 	f.StringVar(&p.until, "until", string(api.Archived), "when to return: `ordered or archived`")
 	f.BoolVar(&p.guard.absent, "if-absent", false, "refuse if the destination exists")
@@ -80,8 +89,8 @@ func (p *put) run(ctx context.Context, args []string) error {
 	if s := api.State(p.until); s != api.Ordered && s != api.Archived {
 		return usage("--until is ordered or archived, not %q", p.until)
 	}
-	if p.delete && !p.recursive {
-		return usage("--delete needs -r")
+	if (p.delete || p.checksum || len(p.exclude) > 0) && !p.recursive {
+		return usage("--delete, --checksum and --exclude need -r")
 	}
 	files, dest, err := p.split(args)
 	if err != nil {
@@ -186,38 +195,6 @@ func (p *put) file(ctx context.Context, name string, r api.PutRequest, content i
 		return err
 	}
 	return p.report(r.Dest, result)
-}
-
-// tree stores a directory.
-func (p *put) tree(ctx context.Context, dir string, r api.PutTreeRequest) error {
-	r.IfVersion, r.IfAbsent, r.Until, r.Delete = p.guard.ifVersion(), p.guard.absent, api.State(p.until), p.delete
-	skipped := 0
-	m := p.meter(api.Path(dir).String(), 0)
-	source := local.NewSource(dir, func(path string, err error) {
-		skipped++
-		m.warn(local.Failure("skipped", path, err).Error())
-	})
-	result, err := p.peerd.PutTree(api.WithObserver(ctx, m), r, &counted{source, m})
-	m.close()
-	if err := errors.Join(err, source.Close()); err != nil {
-		return err
-	}
-	if err := p.report(r.Dest, result); err != nil || skipped == 0 {
-		return err
-	}
-	return errs.Newf("put", api.Path(dir).String(), errs.Partial, "%s left out", count(skipped, "entry was", "entries were"))
-}
-
-// counted is a tree whose content is counted as it goes.
-type counted struct {
-	*local.Source
-	m *meter
-}
-
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.Source.Read(b)
-	c.m.add(n)
-	return n, err
 }
 
 // report prints the reference and says what became of the put.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/atollnet/atoll/cmd/peerctl/local"
@@ -70,6 +71,14 @@ func placed(ref string, path api.Path) string {
 		return shown(ref[:strings.IndexByte(ref+"/", '/')]) + path.String()
 	}
 	return head + ":" + path.String()
+}
+
+// inVolume returns the reference of a path that entries show, in a version of
+// what another reference names.
+func inVolume(ref string, path api.Path, version uint64) string {
+	base, _ := cutVersion(ref)
+	root, _, _ := strings.Cut(base, "/")
+	return root + path.String() + "@" + strconv.FormatUint(version, 10)
 }
 
 // destination is what the last argument of put must look like to be taken for a

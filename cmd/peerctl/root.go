@@ -91,6 +91,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 refused,
 	f.StringVar(&a.consistency, "consistency", api.Session, "how new reads must be: any or `session`")
 	root.AddCommand(
 		a.initVerb(), a.idVerb(), a.putVerb(), a.getVerb(), a.catVerb(), a.lsVerb(), a.statVerb(), a.mkdirVerb(), a.rmVerb(),
+		a.mvVerb(), a.cpVerb(), a.diffVerb(), a.restoreVerb(),
 		a.logVerb(), a.checkVerb(), a.ringVerb(), a.statusVerb(), a.peersVerb(), a.doctorVerb(), a.inviteVerb(), a.versionVerb(),
 	)
 	return root

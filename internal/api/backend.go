@@ -45,6 +45,7 @@ type Backend interface {
 	// Remove removes an entry from its directory; earlier versions keep it. A
 	// directory that is not empty is errs.Conflict, unless Recursive.
 	Remove(ctx context.Context, r RemoveRequest) (PutResult, error)
+	Editor
 
 	// Open returns an entry and, for a file, the content of the wanted range,
 	// which the caller closes; for a directory or a link the reader is nil. The
@@ -55,8 +56,8 @@ type Backend interface {
 	// Walk calls fn for what the reference names and for everything below it,
 	// each directory before what is in it, entries of one directory ascending by
 	// the bytes of their names. open returns a file's content as Open does; it
-	// is valid until fn returns and may stay uncalled; for other kinds it is
-	// nil. An error of fn ends the walk and is returned. All entries are of one
+	// is valid until fn returns and may stay uncalled; for other kinds, and for
+	// what Skip leaves out, it is nil. An error of fn ends the walk and is returned. All entries are of one
 	// version. Offset and Length are not used.
 	Walk(ctx context.Context, r ReadRequest, fn func(e Entry, open func() (io.ReadCloser, error)) error) error
 	// List calls fn for what the reference names, then, if that is a directory,

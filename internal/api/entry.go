@@ -25,6 +25,13 @@ type Entry struct {
 	Mode    uint32    `json:"mode"` // within ModeMask
 	ModTime time.Time `json:"mtime"`
 	Target  Path      `json:"target,omitempty"` // of a symbolic link; any bytes
+
+	// Snapshot is the version that was read; only in the first entry of an
+	// answer.
+	Snapshot uint64 `json:"snapshot,omitempty"`
+	// Thin says that a file lies on far fewer peers than are known by now, so
+	// that it should be put again; only where asked for.
+	Thin bool `json:"thin,omitempty"`
 }
 
 // Name returns the last component of the path, "" for a root.
@@ -38,4 +45,7 @@ type TreeEntry struct {
 	ModTime time.Time
 	Target  Path  // of a symbolic link
 	Size    int64 // bytes of a file, exactly
+	// Gone says that what is at Path is to be removed, with all below it; that
+	// nothing is there is no error. Nothing else is said then.
+	Gone bool
 }

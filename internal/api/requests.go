@@ -52,11 +52,13 @@ type PutRequest struct {
 //
 // Dest becomes the tree itself, merged with what is there; if it ends in "/",
 // Name in it does. The directory above must exist. A file in the place of a
-// directory, or the other way round, is errs.Conflict.
+// directory, or the other way round, is errs.Conflict, unless the tree says first
+// that what is there is Gone.
 type PutTreeRequest struct {
 	Dest      string  `json:"dest"`
 	Name      Path    `json:"name,omitempty"`
-	Delete    bool    `json:"delete,omitempty"` // remove what is at the destination and not in the tree
+	Seen      uint64  `json:"seen,omitempty"`     // what is Gone must not have changed after this version (errs.Conflict); 0: than this request finds
+	Checksum  bool    `json:"checksum,omitempty"` // files of one size, mode and time are compared by content
 	IfVersion *uint64 `json:"if_version,omitempty"`
 	IfAbsent  bool    `json:"if_absent,omitempty"`
 	Until     State   `json:"until,omitempty"`
@@ -84,6 +86,9 @@ type ReadRequest struct {
 	Consistency string `json:"consistency,omitempty"`
 	Offset      int64  `json:"offset,omitempty"` // bytes, not negative
 	Length      int64  `json:"length,omitempty"` // bytes; 0: to the end
+	// Skip leaves out the content of entries of a Walk, counted from 0: pairs of
+	// the first and the one after the last, ascending.
+	Skip []int64 `json:"skip,omitempty"`
 }
 
 // ListRequest asks for entries.
@@ -91,6 +96,7 @@ type ListRequest struct {
 	Ref         string `json:"ref"`
 	Consistency string `json:"consistency,omitempty"`
 	Recursive   bool   `json:"recursive,omitempty"`
+	Thin        bool   `json:"thin,omitempty"` // tell which files should be put again
 }
 
 // LogRequest asks for history.

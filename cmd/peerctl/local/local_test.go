@@ -119,7 +119,7 @@ func newTree(t *testing.T, path string) *Tree {
 func TestTreeComesOutAsItWentIn(t *testing.T) {
 	from := sample(t)
 	to := filepath.Join(t.TempDir(), "copy")
-	if err := copyTree(newTree(t, to), NewSource(from, noSkip(t))); err != nil {
+	if err := copyTree(newTree(t, to), newSource(t, from, noSkip(t))); err != nil {
 		t.Fatal(err)
 	}
 	want, got := describe(t, from), describe(t, to)
@@ -157,7 +157,7 @@ func TestMergeKeepsWhatWasThere(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if err := copyTree(newTree(t, to), NewSource(sample(t), noSkip(t))); err != nil {
+	if err := copyTree(newTree(t, to), newSource(t, sample(t), noSkip(t))); err != nil {
 		t.Fatal(err)
 	}
 	onlyEntry(t, to, "d", "d!", "link", "script")
@@ -252,7 +252,7 @@ func TestSpecialFilesAreLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	var left, kept []string
-	s := NewSource(root, func(path string, _ error) { left = append(left, filepath.Base(path)) })
+	s := newSource(t, root, func(path string, _ error) { left = append(left, filepath.Base(path)) })
 	defer s.Close()
 	for {
 		e, err := s.Next()
@@ -279,7 +279,7 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 		if err := os.WriteFile(path, []byte("012345"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := NewSource(root, noSkip(t))
+		s := newSource(t, root, noSkip(t))
 		for range 2 {
 			if _, err := s.Next(); err != nil {
 				t.Fatal(err)
@@ -307,4 +307,13 @@ func TestTimesThatJSONHas(t *testing.T) {
 			t.Errorf("%v became %v, %v", c.in.Unix(), got, err)
 		}
 	}
+}
+
+func newSource(t *testing.T, root string, skip func(string, error)) *Source {
+	t.Helper()
+	s, err := NewSource(SourceConfig{Root: root, Skip: skip})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -70,7 +70,8 @@ func (f *Fake) at(ref string) (place, api.Entry, error) {
 
 // Stat implements api.Backend.
 func (f *Fake) Stat(_ context.Context, r api.ReadRequest) (api.Entry, error) {
-	_, e, err := f.at(r.Ref)
+	p, e, err := f.at(r.Ref)
+	e.Snapshot = p.version
 	return e, err
 }
 
@@ -138,10 +139,13 @@ func (f *Fake) Walk(ctx context.Context, r api.ReadRequest, fn func(api.Entry, f
 	if err != nil {
 		return err
 	}
-	for _, path := range below(p, true) {
+	for i, path := range below(p, true) {
 		e, _ := p.entry(path)
+		if i == 0 {
+			e.Snapshot = p.version
+		}
 		var open func() (io.ReadCloser, error)
-		if e.Kind == api.File {
+		if e.Kind == api.File && !api.Skipped(r.Skip, int64(i)) {
 			open = func() (io.ReadCloser, error) {
 				return &reader{f: f, ctx: ctx, rest: p.nodes[path].content}, nil
 			}
@@ -159,8 +163,11 @@ func (f *Fake) List(_ context.Context, r api.ListRequest, fn func(api.Entry) err
 	if err != nil {
 		return err
 	}
-	for _, path := range below(p, r.Recursive) {
+	for i, path := range below(p, r.Recursive) {
 		e, _ := p.entry(path)
+		if i == 0 {
+			e.Snapshot = p.version
+		}
 		if err := fn(e); err != nil {
 			return err
 		}

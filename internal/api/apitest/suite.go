@@ -390,7 +390,9 @@ func (v *volumeTest) mirror() {
 	v.put("/t/a/extra", nil)
 	v.putTree(api.PutTreeRequest{Dest: v.ref("/t")}, sampleTree())
 	v.lists(v.ref("/t/a"), true, "/t/a", "/t/a/extra", "/t/a/f", "/t/a/g\xff")
-	v.putTree(api.PutTreeRequest{Dest: v.ref("/t"), Delete: true}, sampleTree())
+	mirrored := sampleTree()
+	mirrored.entries = append(mirrored.entries, api.TreeEntry{Path: "a/extra", Gone: true}, api.TreeEntry{Path: "a/never", Gone: true})
+	v.putTree(api.PutTreeRequest{Dest: v.ref("/t")}, mirrored)
 	v.comesBack(v.ref("/t"), "/t")
 }
 

@@ -131,10 +131,12 @@ func (f *Fake) PutTree(ctx context.Context, r api.PutTreeRequest, tree api.TreeR
 		if err := guard(nodes[p.path], r.IfVersion, r.IfAbsent); err != nil {
 			return err
 		}
-		if r.Delete {
-			removeBelow(nodes, p.path)
-		}
 		for _, e := range entries {
+			if e.gone {
+				removeBelow(nodes, p.path+e.at)
+				delete(nodes, p.path+e.at)
+				continue
+			}
 			if err := set(nodes, p.path+e.at, e.node, version); err != nil {
 				return errs.Wrap("", e.at, err)
 			}
@@ -148,6 +150,7 @@ func (f *Fake) PutTree(ctx context.Context, r api.PutTreeRequest, tree api.TreeR
 type treeNode struct {
 	at string
 	node
+	gone bool
 }
 
 func readTree(ctx context.Context, tree api.TreeReader) (entries []treeNode, total int64, err error) {
@@ -168,7 +171,7 @@ func readTree(ctx context.Context, tree api.TreeReader) (entries []treeNode, tot
 		if e.Path != "" {
 			at = "/" + string(e.Path)
 		}
-		entries = append(entries, treeNode{at, n})
+		entries = append(entries, treeNode{at, n, e.Gone})
 	}
 }
 

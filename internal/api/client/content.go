@@ -122,7 +122,7 @@ func visit(tree *protocol.TreeReader, fn func(api.Entry, func() (io.ReadCloser, 
 	if e == nil {
 		return errs.New("read tree", "", errs.Other, errNoEntry)
 	}
-	if e.Kind != api.File {
+	if e.Kind != api.File || tree.Skipped() {
 		return fn(*e, nil)
 	}
 	return fn(*e, func() (io.ReadCloser, error) { return io.NopCloser(tree), nil })

@@ -65,6 +65,26 @@ func (c *Client) Remove(ctx context.Context, r api.RemoveRequest) (api.PutResult
 	return follow[api.PutResult](ctx, c, protocol.Remove, r, nil, nil)
 }
 
+// Move implements api.Backend.
+func (c *Client) Move(ctx context.Context, r api.MoveRequest) (api.PutResult, error) {
+	return follow[api.PutResult](ctx, c, protocol.Move, r, nil, nil)
+}
+
+// Copy implements api.Backend.
+func (c *Client) Copy(ctx context.Context, r api.CopyRequest) (api.PutResult, error) {
+	return follow[api.PutResult](ctx, c, protocol.Copy, r, nil, nil)
+}
+
+// Restore implements api.Backend.
+func (c *Client) Restore(ctx context.Context, r api.RestoreRequest) (api.PutResult, error) {
+	return follow[api.PutResult](ctx, c, protocol.Restore, r, nil, nil)
+}
+
+// Diff implements api.Backend.
+func (c *Client) Diff(ctx context.Context, r api.DiffRequest) (api.Diff, error) {
+	return follow[api.Diff](ctx, c, protocol.Diff, r, nil, nil)
+}
+
 // Check implements api.Backend.
 func (c *Client) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport, error) {
 	return follow[api.CheckReport](ctx, c, protocol.Check, r, nil, nil)
@@ -109,7 +129,7 @@ func writeTree(out io.Writer, tree api.TreeReader) error {
 		if err := w.Add(e, nil); err != nil {
 			return err
 		}
-		if e.Kind != api.File {
+		if e.Kind != api.File || e.Gone {
 			continue
 		}
 		if _, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{tree}, buffer); err != nil {

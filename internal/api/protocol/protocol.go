@@ -33,6 +33,10 @@ const (
 	Put      = "PUT /v1/file"
 	PutTree  = "PUT /v1/tree"
 	Remove   = "DELETE /v1/entry"
+	Move     = "POST /v1/move"
+	Copy     = "POST /v1/copy"
+	Restore  = "POST /v1/restore"
+	Diff     = "POST /v1/diff"
 )
 
 // Headers and trailers. Values are JSON in ASCII, but for Timeout and End.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/atollnet/atoll/internal/api"
 )
@@ -15,6 +16,16 @@ import (
 // entryRecord is the PAX record with the whole api.Entry, as JSON, in trees
 // that leave a volume.
 const entryRecord = "ATOLL.entry"
+
+const (
+	// goneRecord is the PAX record of what is to be removed, in trees that enter
+	// a volume.
+	goneRecord = "ATOLL.gone"
+	// skippedRecord is that of files whose content is left out, in trees that
+	// leave one.
+	skippedRecord = "ATOLL.skipped"
+	recordSet     = "1"
+)
 
 // ErrTree is returned for a tar stream that is not a tree as TreeWriter writes
 // it.
@@ -29,17 +40,29 @@ func NewTreeWriter(w io.Writer) *TreeWriter { return &TreeWriter{tar.NewWriter(w
 
 // Add starts the next entry. A file's content, exactly e.Size bytes, is to be
 // written before the next call. full, which may be nil, travels along.
-func (w *TreeWriter) Add(e api.TreeEntry, full *api.Entry) error {
+func (w *TreeWriter) Add(e api.TreeEntry, full *api.Entry) error { return w.add(e, full, nil) }
+
+// AddSkipped adds a file whose content is left out: full says how long it is.
+func (w *TreeWriter) AddSkipped(e api.TreeEntry, full *api.Entry) error {
+	return w.add(e, full, map[string]string{skippedRecord: recordSet})
+}
+
+func (w *TreeWriter) add(e api.TreeEntry, full *api.Entry, records map[string]string) error {
 	if err := checkTreeEntry(e); err != nil {
 		return err
 	}
+	if e.Gone {
+		e = api.TreeEntry{Path: e.Path, ModTime: time.Unix(0, 0), Gone: true}
+	}
 	h := &tar.Header{Format: tar.FormatPAX, Name: treeName(e), Mode: int64(e.Mode), ModTime: e.ModTime}
-	switch e.Kind {
-	case api.Dir:
+	switch kind := e.Kind; {
+	case e.Gone:
+		h.Typeflag, records = tar.TypeReg, map[string]string{goneRecord: recordSet}
+	case kind == api.Dir:
 		h.Typeflag = tar.TypeDir
-	case api.File:
+	case kind == api.File:
 		h.Typeflag, h.Size = tar.TypeReg, e.Size
-	case api.Symlink:
+	case kind == api.Symlink:
 		h.Typeflag, h.Linkname = tar.TypeSymlink, string(e.Target)
 	}
 	if full != nil {
@@ -47,9 +70,18 @@ func (w *TreeWriter) Add(e api.TreeEntry, full *api.Entry) error {
 		if err != nil {
 			return err
 		}
-		h.PAXRecords = map[string]string{entryRecord: string(b)}
+		records = with(records, entryRecord, string(b))
 	}
+	h.PAXRecords = records
 	return w.tar.WriteHeader(h)
+}
+
+func with(records map[string]string, key, value string) map[string]string {
+	if records == nil {
+		records = make(map[string]string)
+	}
+	records[key] = value
+	return records
 }
 
 // Write writes content of the file that was added last.
@@ -63,6 +95,8 @@ type TreeReader struct {
 	tar    *tar.Reader
 	stream *zeroCounter
 	full   *api.Entry
+
+	skipped bool
 }
 
 // NewTreeReader returns a reader of the tree that r holds, to r's end.
@@ -128,7 +162,7 @@ func (c *zeroCounter) Read(p []byte) (int, error) {
 }
 
 func (r *TreeReader) takeRecord(h *tar.Header) error {
-	r.full = nil
+	r.full, r.skipped = nil, h.PAXRecords[skippedRecord] == recordSet
 	record, ok := h.PAXRecords[entryRecord]
 	if !ok {
 		return nil
@@ -142,6 +176,10 @@ func (r *TreeReader) takeRecord(h *tar.Header) error {
 // Full returns the entry that travelled along with what Next returned last, or
 // nil.
 func (r *TreeReader) Full() *api.Entry { return r.full }
+
+// Skipped reports whether the content of the file that Next returned last is left
+// out.
+func (r *TreeReader) Skipped() bool { return r.skipped }
 
 // Read reads the content of the file that Next returned last.
 func (r *TreeReader) Read(p []byte) (int, error) { return r.tar.Read(p) }
@@ -159,6 +197,9 @@ func treeEntry(h *tar.Header) (api.TreeEntry, error) {
 		return e, fmt.Errorf("%w: %.80q has type %q", ErrTree, h.Name, h.Typeflag)
 	}
 	e.Path = treePath(h.Name, e.Kind)
+	if h.PAXRecords[goneRecord] == recordSet {
+		e = api.TreeEntry{Path: e.Path, Gone: true}
+	}
 	return e, checkTreeEntry(e)
 }
 
@@ -169,7 +210,7 @@ func treeName(e api.TreeEntry) string {
 	if name == "" {
 		name = "."
 	}
-	if e.Kind == api.Dir {
+	if e.Kind == api.Dir && !e.Gone {
 		name += "/"
 	}
 	return name

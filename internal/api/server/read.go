@@ -167,14 +167,19 @@ type treeOut struct {
 	begun  bool
 }
 
+// add sends an entry. Without open a file's content is left out.
 func (t *treeOut) add(e api.Entry, open func() (io.ReadCloser, error)) error {
 	if !t.begun {
 		t.root, t.begun = e.Path, true
 	}
-	err := t.w.Add(api.TreeEntry{
+	entry := api.TreeEntry{
 		Path: e.Path.Below(t.root), Kind: e.Kind, Mode: e.Mode, ModTime: e.ModTime, Target: e.Target, Size: e.Size,
-	}, &e)
-	if err != nil || e.Kind != api.File || e.Size == 0 {
+	}
+	add := t.w.Add
+	if e.Kind == api.File && open == nil {
+		add, entry.Size = t.w.AddSkipped, 0
+	}
+	if err := add(entry, &e); err != nil || open == nil || e.Size == 0 {
 		return err
 	}
 	reader, err := open()
