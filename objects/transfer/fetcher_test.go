@@ -418,7 +418,7 @@ func TestProbedRangeLiesInTheShare(t *testing.T) {
 	seen := make(map[int]bool)
 	for _, size := range []int{1, ProbeBytesMax, ProbeBytesMax + 1, wire.ShareBytesMax} {
 		for i := range 50 {
-			offset, length := probed(size, [32]byte{byte(i)})
+			offset, length := probed(size, ProbeBytesMax, [32]byte{byte(i)})
 			if offset < 0 || length < 1 || length > ProbeBytesMax || offset+length > size {
 				t.Errorf("bytes [%d, +%d) of %d", offset, length, size)
 			}

@@ -11,6 +11,7 @@ const (
 	putOpenBytesMax    = 128
 	putCloseBytesMax   = wire.ManifestBytesMax + 128
 	putReplyBytesMax   = 512
+	keepOpenBytesMax   = wire.HeadBytesMax + wire.ManifestBytesMax + 512
 	getRequestBytesMax = 64
 	getReplyBytesMax   = wire.ManifestBytesMax + wire.SharesMax + 512
 	// RefusalTextBytesMax is the most bytes of a refusal's text.

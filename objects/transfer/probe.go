@@ -31,16 +31,16 @@ func (f *Fetcher) Probe(ctx context.Context, peer wire.PeerID, m *extent.Manifes
 	if !slices.Contains(held, byte(share)) {
 		return 0, refuse(RefusedNotFound, "share %d is not there", share)
 	}
-	offset, length := probed(m.ShareBytes(), nonce)
+	offset, length := probed(m.ShareBytes(), ProbeBytesMax, nonce)
 	if _, err := f.askRange(ctx, id, m, Holding{peer, share}, offset, length); err != nil {
 		return 0, err
 	}
 	return length, nil
 }
 
-// probed returns the range that a nonce stands for.
-func probed(shareBytes int, nonce [32]byte) (offset, length int) {
-	length = min(shareBytes, ProbeBytesMax)
+// probed returns the range of at most max bytes that a nonce stands for.
+func probed(shareBytes, max int, nonce [32]byte) (offset, length int) {
+	length = min(shareBytes, max)
 	h := wire.Derive(contextProbe, nonce[:])
 	offset = int(binary.BigEndian.Uint64(h[:8]) % uint64(shareBytes-length+1))
 	return offset, length

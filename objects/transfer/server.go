@@ -16,6 +16,9 @@ type ServerConfig struct {
 	Self  wire.PeerID
 	Key   wire.Signer // Self's, for receipts
 	Store Holder
+	// Keeping lets custodians renew leases and bring rebuilt shares; nil refuses
+	// them.
+	Keeping Keeping
 
 	LeaseSecondsMax uint64 // a longer lease is cut to this, in seconds of uptime
 

@@ -171,6 +171,8 @@ func (w *world) Open(ctx context.Context, peer wire.PeerID, protocol string) (St
 			n.serve(w.ctx, protocol, s)
 		case protocol == ProtocolPut:
 			n.server.ServePut(w.ctx, w.self, s)
+		case protocol == ProtocolKeep:
+			n.server.ServeKeep(w.ctx, w.self, s)
 		default:
 			n.server.ServeGet(w.ctx, w.self, s)
 		}
