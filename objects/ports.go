@@ -65,7 +65,7 @@ type Config struct {
 	Log     *slog.Logger
 
 	// LeaseSeconds is how long holders are asked to keep shares, in seconds of
-	// their own uptime; the default is 180 days.
+	// their own uptime; the default is 90 days.
 	LeaseSeconds uint64
 	// Linger is how long a put waits for the last shares of an extent once
 	// enough are stored; the default is 10 s.
@@ -87,7 +87,7 @@ func New(c Config) *Gateway {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.LeaseSeconds == 0 {
-		c.LeaseSeconds = 180 * 24 * 3600
+		c.LeaseSeconds = 90 * 24 * 3600
 	}
 	if c.Linger == 0 {
 		c.Linger = 10 * time.Second
