@@ -19,6 +19,7 @@
 //	't'  objects/store: tree nodes
 //	'r'  bft: what rings have decided and voted
 //	'a'  objects/archive: what is archived, and what is still to be
+//	'c'  objects/custody/keeper: what holders have proved
 //	'd'  dht: records and providers
 //
 // # What a crash leaves
