@@ -24,12 +24,20 @@ type cluster struct {
 	stops []func()
 	dirs  []string
 	ports []string // once they are known
+
+	custody Custody
 }
 
 // newCluster starts n peers that know each other.
 func newCluster(t *testing.T, n int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, nodes: make([]*Node, n), stops: make([]func(), n), dirs: make([]string, n), ports: make([]string, n)}
+	return newClusterOf(t, n, Custody{})
+}
+
+// newClusterOf starts n peers that look after what they have as told.
+func newClusterOf(t *testing.T, n int, custody Custody) *cluster {
+	t.Helper()
+	c := &cluster{t: t, custody: custody, nodes: make([]*Node, n), stops: make([]func(), n), dirs: make([]string, n), ports: make([]string, n)}
 	for i := range n {
 		dir, err := os.MkdirTemp("", "atoll") // short enough for a socket
 		if err != nil {
@@ -55,7 +63,7 @@ func newCluster(t *testing.T, n int) *cluster {
 func (c *cluster) start(i int) {
 	c.t.Helper()
 	config := Config{
-		Dir: c.dirs[i], API: c.dirs[i] + "/s", Loopback: true, QuotaBytes: 1 << 30,
+		Dir: c.dirs[i], API: c.dirs[i] + "/s", Loopback: true, QuotaBytes: 1 << 30, Custody: c.custody,
 		Listen: []string{fmt.Sprintf("/ip4/127.%d.0.1/tcp/%s", i+1, cmp.Or(c.ports[i], "0"))},
 	}
 	for _, other := range c.nodes {

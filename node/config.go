@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/atollnet/atoll/internal/errs"
 )
@@ -32,9 +33,19 @@ type Config struct {
 	HolePunch  bool   // reach peers behind NATs directly
 	Relay      bool   // be reached through relays while not reachable otherwise
 
+	Custody Custody
+
 	Passphrase []byte // opens the keyring; empty: its file permissions protect it
 
 	Log *slog.Logger
+}
+
+// Custody is how this peer looks after the objects that it orders and owns.
+// Zero fields take the defaults of package keeper.
+type Custody struct {
+	DeadAfter      time.Duration // silence after which a holder counts as lost
+	AuditEvery     time.Duration // between two audits of an extent
+	BytesPerSecond int           // of repairs and moves, read and written
 }
 
 // DefaultConfig returns a configuration for a volunteer's machine with its data

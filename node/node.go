@@ -24,6 +24,7 @@ import (
 	"github.com/atollnet/atoll/node/ringnet"
 	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/archive"
+	"github.com/atollnet/atoll/objects/custody/keeper"
 	"github.com/atollnet/atoll/objects/store"
 	"github.com/atollnet/atoll/objects/transfer"
 )
@@ -59,6 +60,9 @@ type Node struct {
 	unpublished *agenda // objects whose heads are to be published
 	gateway     *objects.Gateway
 	fetcher     *transfer.Fetcher
+	traffic     traffic
+	keeper      *keeper.Keeper
+	auditing    *transfer.Fetcher // the keeper's
 	listener    net.Listener
 }
 
@@ -126,7 +130,7 @@ func (n *Node) openGateway(context.Context) error {
 	if err = n.openRings(nodes); err != nil {
 		return err
 	}
-	streams := network{n.host, n.census.Lost}
+	streams := userNetwork{network{n.host, n.census.Lost}, &n.traffic}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
 	n.gateway = objects.New(objects.Config{
 		Self: n.host.Self(), Author: n.volumes.author(), Ring: n.ring, Peers: n,
@@ -136,6 +140,7 @@ func (n *Node) openGateway(context.Context) error {
 	n.ring.archiver = archive.NewArchiver(n.store, nodes, n.gateway)
 	n.links.Listen()
 	n.seat.listen(ringnet.NewServer(n.host, n.log))
+	n.openCustody()
 	return n.serveShares()
 }
 
@@ -156,12 +161,16 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 
 // serveShares makes this peer a holder.
 func (n *Node) serveShares() error {
-	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: holder{n.shares, n.dht}})
+	here := holder{n.shares, n.dht}
+	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: here, Keeping: obedience{here, new(proofs)}})
 	n.host.Handle(transfer.ProtocolPut, putLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolPut, remote, s.ServePut(ctx, remote, stream))
 	})
 	n.host.Handle(transfer.ProtocolGet, getLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolGet, remote, s.ServeGet(ctx, remote, stream))
+	})
+	n.host.Handle(transfer.ProtocolKeep, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
+		n.served(transfer.ProtocolKeep, remote, s.ServeKeep(ctx, remote, stream))
 	})
 	n.dht.Advertise(n.shares.Extents)
 	return nil
@@ -188,6 +197,7 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.rings.Run(ctx) })
 	tasks.Go(func() error { return countUptime(ctx, n.shares.Tick, n.log) })
 	tasks.Go(func() error { return n.keepArchived(ctx) })
+	tasks.Go(func() error { return n.keeper.Run(ctx) })
 	tasks.Go(func() error { return n.publishHeads(ctx) })
 	tasks.Go(func() error { return n.resumeRings(ctx) })
 	err := tasks.Wait()
@@ -208,8 +218,10 @@ func (n *Node) close() error {
 	if n.listener != nil {
 		n.listener.Close() // Serve has closed it, if it ran
 	}
-	if n.fetcher != nil {
-		n.fetcher.Close()
+	for _, f := range []*transfer.Fetcher{n.fetcher, n.auditing} {
+		if f != nil {
+			f.Close()
+		}
 	}
 	if n.rings != nil {
 		n.rings.Close()

@@ -17,6 +17,10 @@ import (
 // has answered.
 const seedsWanted = 3
 
+// deadAfter is the silence after which a peer of a test network counts as lost:
+// people watch them.
+const deadAfter = "20s"
+
 // startsAtOnce is how many peers may be between their start and their first
 // answer. A start is nearly all processor time, so more of them at once would
 // only make every one of them late.
@@ -115,7 +119,8 @@ func (n *Network) command(s *state, i int) (*exec.Cmd, *os.File, error) {
 		return nil, nil, errs.New("open peer's log", fmt.Sprint(i), errs.Other, err)
 	}
 	args := []string{"run", "--dir", peerDir(n.cfg.Dir, i), "--api", n.API(i),
-		"--listen", listenAddress(i, s.Peers[i].Port), "--loopback"}
+		"--listen", listenAddress(i, s.Peers[i].Port), "--loopback",
+		"--custody-dead-after", deadAfter}
 	for _, seed := range s.seeds(i) {
 		args = append(args, "--join", seed)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -74,6 +75,9 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 		"api = 'a'\napi = 'b'":  "line 2",
 		"log_level = \"info":    "line 1",
 		"passphrase_file = 1.5": "line 1",
+
+		"[custody]\ndead_after = '1ms'": "no time of a second or more",
+		"[custody]\ndead = '1h'":        "unknown key custody.dead",
 	} {
 		path := write(t, configName, content)
 		_, err := (&options{config: path}).settings(pflag.NewFlagSet("run", pflag.ContinueOnError))
@@ -92,12 +96,12 @@ func TestTemplateIsTheWholeConfiguration(t *testing.T) {
 	}
 	var lines []string
 	for _, line := range strings.Split(template, "\n") {
-		if key, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(key, " = ") {
+		if key, ok := strings.CutPrefix(line, "# "); ok && (strings.Contains(key, " = ") || strings.HasPrefix(key, "[")) {
 			lines = append(lines, key)
 		}
 	}
 	s, err := parse([]byte(strings.Join(lines, "\n")))
-	if err != nil || len(lines) != 14 || s.Quota != 100<<30 || len(s.Listen) != 4 || s.MDNS == nil || !*s.MDNS {
+	if err != nil || len(lines) != 18 || s.Custody.DeadAfter != duration(12*time.Hour) || s.Quota != 100<<30 || len(s.Listen) != 4 || s.MDNS == nil || !*s.MDNS {
 		t.Errorf("with %d keys set: %+v, %v", len(lines), s, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/pflag"
@@ -42,6 +43,11 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # loopback = false                               # a network on one machine: none of these five
 
 # pprof = ""                                     # loopback address and port at which to serve Go's profiles
+
+# [custody]                                      # how it looks after volumes that it orders or owns
+# dead_after = "12h"                             # silence after which a holder counts as lost, and its shares are rebuilt
+# audit_every = "24h"                            # how often holders must prove what they hold
+# rate = "32 MiB"                                # the most that repairs move in a second
 `
 
 // settings is the configuration file. What is nil or empty was not set.
@@ -60,6 +66,11 @@ type settings struct {
 	Relay          *bool    `toml:"relay"`
 	Loopback       bool     `toml:"loopback"`
 	PProf          string   `toml:"pprof"`
+	Custody        struct {
+		DeadAfter  duration `toml:"dead_after"`
+		AuditEvery duration `toml:"audit_every"`
+		Rate       quantity `toml:"rate"`
+	} `toml:"custody"`
 }
 
 // options are the flags.
@@ -78,6 +89,7 @@ func (o *options) define(f *pflag.FlagSet) {
 	f.StringVar(&s.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&s.PassphraseFile, "passphrase-file", "", "`file` that holds what opens the keyring")
 	f.StringVar(&s.PProf, "pprof", "", "loopback `address` and port at which to serve Go's profiles; off without it")
+	f.Var(&s.Custody.DeadAfter, "custody-dead-after", "`time` of silence after which a holder counts as lost (default 12h)")
 	f.BoolVar(&s.Loopback, "loopback", false, "a network on one machine: no discovery, no port mapping, no relays")
 }
 
@@ -132,6 +144,8 @@ func (s *settings) overlay(flags *settings, given func(string) bool) {
 		"passphrase-file": func() { s.PassphraseFile = flags.PassphraseFile },
 		"loopback":        func() { s.Loopback = flags.Loopback },
 		"pprof":           func() { s.PProf = flags.PProf },
+
+		"custody-dead-after": func() { s.Custody.DeadAfter = flags.Custody.DeadAfter },
 	} {
 		if given(name) {
 			take()
@@ -148,6 +162,9 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 	cfg := node.DefaultConfig(dir, socket)
 	cfg.Listen, cfg.Announce, cfg.Join = s.Listen, s.Announce, s.Join
 	cfg.QuotaBytes, cfg.Loopback = uint64(s.Quota), s.Loopback
+	cfg.Custody = node.Custody{
+		DeadAfter: time.Duration(s.Custody.DeadAfter), AuditEvery: time.Duration(s.Custody.AuditEvery), BytesPerSecond: int(s.Custody.Rate),
+	}
 	for _, b := range []struct{ to, from *bool }{
 		{&cfg.MDNS, s.MDNS}, {&cfg.PortMap, s.PortMap}, {&cfg.AutoNAT, s.AutoNAT}, {&cfg.HolePunch, s.HolePunch}, {&cfg.Relay, s.Relay},
 	} {

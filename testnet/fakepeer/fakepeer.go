@@ -69,6 +69,7 @@ func peerd(how string, args []string) error {
 	flags := flag.NewFlagSet("peerd run", flag.ContinueOnError)
 	dir, socket := flags.String("dir", "", ""), flags.String("api", "", "")
 	listen, _ := flags.String("listen", "", ""), flags.Bool("loopback", false, "")
+	flags.String("custody-dead-after", "", "")
 	var join joins
 	flags.Var(&join, "join", "")
 	if err := flags.Parse(args); err != nil {
