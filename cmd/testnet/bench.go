@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/atollnet/atoll/testnet/progress"
+	"github.com/atollnet/atoll/testnet/ringbench"
+	"github.com/spf13/cobra"
+)
+
+// benchCommand holds the measurements of whole networks.
+func benchCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure a network of peers on this machine",
+		Args:  none,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(benchRingCommand())
+	return c
+}
+
+func benchRingCommand() *cobra.Command {
+	cfg := ringbench.Config{}
+	c := &cobra.Command{
+		Use:   "ring",
+		Short: "Measure how fast rings order updates",
+		Long: `Start the members of a ring as processes on this machine, with logs that are
+synced to disk, have clients order updates, and print a table of what was
+measured: ` + strings.Join(ringbench.Names(), ", ") + `.`,
+		Args: none,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg.Out, cfg.Line = c.OutOrStdout(), progress.New(os.Stderr)
+			defer cfg.Line.Close()
+			return ringbench.Run(c.Context(), cfg)
+		},
+	}
+	c.Flags().IntVar(&cfg.Members, "members", 4, "how many peers a ring has: 4, 7 or 10")
+	c.Flags().DurationVar(&cfg.For, "for", 5*time.Second, "how long each load lasts")
+	c.Flags().IntVar(&cfg.Objects, "objects", 1000, "how many objects are written at once")
+	c.Flags().IntVar(&cfg.Idle, "idle", 10_000, "how many objects lie idle on each member")
+	c.Flags().DurationVar(&cfg.Settle, "settle", 10*time.Second, "how long founding idle objects may echo, and how long they are watched")
+	c.Flags().StringSliceVar(&cfg.Only, "only", nil, "`names` of what is measured; everything if none")
+	c.Flags().IntVar(&cfg.PProf, "pprof", 0, "`port` at which every peer serves Go's profiles on its own address; 0: none does")
+	c.Flags().BoolVar(&cfg.Keep, "keep", false, "keep the directory")
+	return c
+}
