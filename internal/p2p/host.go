@@ -184,6 +184,15 @@ func (h *Host) Connect(ctx context.Context, to string) (wire.PeerID, error) {
 	return i.Peer, nil
 }
 
+// Reach connects to a peer at the addresses that are known of it, unless a
+// connection is open.
+func (h *Host) Reach(ctx context.Context, p wire.PeerID) error {
+	if err := h.host.Connect(ctx, peer.AddrInfo{ID: ToLibp2p(p)}); err != nil {
+		return fmt.Errorf("p2p: connect to %s: %w", p, err)
+	}
+	return nil
+}
+
 // learnedTTL is how long an address stays known that nobody confirms.
 const learnedTTL = 24 * time.Hour
 
