@@ -60,12 +60,6 @@ func (a *agenda) take(max int) map[wire.ObjectID]int {
 	return due
 }
 
-// changed notes that an object has a new version.
-func (n *Node) changed(object wire.ObjectID) {
-	n.agenda.add(object)
-	n.unpublished.add(object)
-}
-
 // published is when all heads were last published, and how many peers were known
 // then.
 type published struct {

@@ -24,48 +24,75 @@ type cluster struct {
 	stops []func()
 	dirs  []string
 	ports []string // once they are known
-
-	custody Custody
+	tune  func(*Config)
 }
 
 // newCluster starts n peers that know each other.
-func newCluster(t *testing.T, n int) *cluster {
+func newCluster(t *testing.T, n int) *cluster { return newClusterOf(t, n, func(*Config) {}) }
+
+// newClusterOf starts n peers with a configuration of the test's own.
+func newClusterOf(t *testing.T, n int, tune func(*Config)) *cluster {
 	t.Helper()
-	return newClusterOf(t, n, Custody{})
+	c := &cluster{t: t, tune: tune, nodes: make([]*Node, n), stops: make([]func(), n), dirs: make([]string, n), ports: make([]string, n)}
+	for i := range n {
+		c.begin(i)
+	}
+	c.meet()
+	return c
 }
 
-// newClusterOf starts n peers that look after what they have as told.
-func newClusterOf(t *testing.T, n int, custody Custody) *cluster {
-	t.Helper()
-	c := &cluster{t: t, custody: custody, nodes: make([]*Node, n), stops: make([]func(), n), dirs: make([]string, n), ports: make([]string, n)}
-	for i := range n {
-		dir, err := os.MkdirTemp("", "atoll") // short enough for a socket
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		c.dirs[i] = dir
-		c.start(i)
-		t.Cleanup(func() { c.stop(i) })
+// begin starts a peer for the first time.
+func (c *cluster) begin(i int) {
+	c.t.Helper()
+	dir, err := os.MkdirTemp("", "atoll") // short enough for a socket
+	if err != nil {
+		c.t.Fatal(err)
 	}
+	c.t.Cleanup(func() { os.RemoveAll(dir) })
+	c.dirs[i] = dir
+	c.start(i)
+	c.t.Cleanup(func() { c.stop(i) })
+}
+
+// add starts another peer and returns which it is.
+func (c *cluster) add() int {
+	i := len(c.nodes)
+	c.nodes, c.stops = append(c.nodes, nil), append(c.stops, nil)
+	c.dirs, c.ports = append(c.dirs, ""), append(c.ports, "")
+	c.begin(i)
+	return i
+}
+
+// meet waits until all that run know each other.
+func (c *cluster) meet() {
+	c.t.Helper()
 	c.until("all know each other", func() bool {
 		for _, n := range c.nodes {
-			if n.live() < len(c.nodes)-1 {
+			if n != nil && n.live() < c.running()-1 {
 				return false
 			}
 		}
 		return true
 	})
-	return c
+}
+
+func (c *cluster) running() (running int) {
+	for _, n := range c.nodes {
+		if n != nil {
+			running++
+		}
+	}
+	return running
 }
 
 // start starts a peer on its directory as it is.
 func (c *cluster) start(i int) {
 	c.t.Helper()
 	config := Config{
-		Dir: c.dirs[i], API: c.dirs[i] + "/s", Loopback: true, QuotaBytes: 1 << 30, Custody: c.custody,
+		Dir: c.dirs[i], API: c.dirs[i] + "/s", Loopback: true, QuotaBytes: 1 << 30,
 		Listen: []string{fmt.Sprintf("/ip4/127.%d.0.1/tcp/%s", i+1, cmp.Or(c.ports[i], "0"))},
 	}
+	c.tune(&config)
 	for _, other := range c.nodes {
 		if other != nil {
 			config.Join = append(config.Join, other.host.Addresses()...)

@@ -33,7 +33,8 @@ type Config struct {
 	HolePunch  bool   // reach peers behind NATs directly
 	Relay      bool   // be reached through relays while not reachable otherwise
 
-	Custody Custody
+	Custody       Custody
+	RingDeadAfter time.Duration // how long a member of a ring is silent before it is replaced; 0: an hour
 
 	Passphrase []byte // opens the keyring; empty: its file permissions protect it
 
@@ -77,6 +78,9 @@ func (c *Config) complete() error {
 	}
 	if c.Loopback {
 		c.MDNS, c.PortMap, c.AutoNAT, c.HolePunch, c.Relay = false, false, false, false, false
+	}
+	if c.RingDeadAfter <= 0 {
+		c.RingDeadAfter = ringDeadAfterDefault
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

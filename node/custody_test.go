@@ -13,7 +13,7 @@ import (
 // Peers that die for good are found out, and what they held is rebuilt on
 // others, by whichever custodian is left.
 func TestWhatDeadPeersHeldIsRebuilt(t *testing.T) {
-	c := newClusterOf(t, 10, Custody{DeadAfter: 2 * time.Second})
+	c := newClusterOf(t, 10, func(c *Config) { c.Custody.DeadAfter = 2 * time.Second })
 	object, ref := c.init(0, 4)
 	content := strings.Repeat("corals grow back ", 40_000)
 	c.mustPut(0, "home:/file", content)

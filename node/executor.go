@@ -18,9 +18,9 @@ import (
 // they are, this says where their nodes go.
 type executor struct {
 	nodes *store.Nodes
-	// changed is told of objects that have a version to be archived. It must
-	// not block.
-	changed func(wire.ObjectID)
+	// source reads what an object's state needs: a member that joined later has
+	// not got the nodes of all earlier versions.
+	source func(wire.ObjectID) tree.Source
 }
 
 // Genesis computes version 0.
@@ -44,7 +44,7 @@ func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runn
 		}
 		signed[i] = s // nil for bytes that are no update: Apply refuses them
 	}
-	result, err := update.Apply(ctx, tree.Load(e.nodes, parent.Root), update.Env{
+	result, err := update.Apply(ctx, tree.Load(e.source(object), parent.Root), update.Env{
 		Object: object, Version: env.Version, TimeUnixMilli: env.TimeUnixMilli, Ring: env.Ring, Previous: env.Previous,
 	}, signed)
 	if err != nil {
@@ -64,7 +64,6 @@ func (e executor) keep(object wire.ObjectID, v wire.Version, nodes []tree.Node) 
 		if err := e.nodes.Write(w, nodes); err != nil {
 			return err
 		}
-		e.changed(object)
 		return archive.Note(w, object, v, nodes)
 	}
 }

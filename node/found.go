@@ -189,11 +189,15 @@ type asked[A any] struct {
 
 // askAll asks peers at once, each for at most joinTimeout.
 func askAll[A any](ctx context.Context, peers []wire.PeerID, ask func(context.Context, wire.PeerID) (A, error)) []asked[A] {
+	return askAllFor(ctx, joinTimeout, peers, ask)
+}
+
+func askAllFor[A any](ctx context.Context, limit time.Duration, peers []wire.PeerID, ask func(context.Context, wire.PeerID) (A, error)) []asked[A] {
 	answers := make([]asked[A], len(peers))
 	done := make(chan struct{})
 	for i, p := range peers {
 		go func() {
-			ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			answers[i].got, answers[i].err = ask(ctx, p)
 			done <- struct{}{}

@@ -11,8 +11,10 @@ import (
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/bft/runner"
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/node/ringnet"
+	"github.com/atollnet/atoll/objects/archive"
 	"github.com/atollnet/atoll/objects/store"
 	"github.com/atollnet/atoll/objects/tree"
 	"github.com/atollnet/atoll/objects/update"
@@ -27,6 +29,10 @@ const (
 	// reservedTime is how long a key is kept for an object to be founded.
 	reservedTime = 2 * time.Minute
 )
+
+// nextRate bounds the keys for next rings that one peer may ask for: an owner
+// whose volumes all grow at once is well within it.
+var nextRate = p2p.Rate{PerSecond: 1, Burst: 256}
 
 // reservations are the ring keys that this peer has offered to objects that are
 // about to be founded. They are forgotten in a crash: whoever founds an object
@@ -115,7 +121,11 @@ type member struct {
 	rings    *runner.Host
 	ring     *ring
 	nodes    *store.Nodes
+	fetch    archive.Fetcher
 	reserved *reservations
+	nexts    *p2p.Buckets[wire.PeerID]  // keys for next rings that each peer may ask for
+	silent   func(wire.PeerID) bool     // whether a peer has not been heard of for long
+	joined   func(object wire.ObjectID) // told of rings that this peer has joined or left
 }
 
 func (m *member) listen(s *ringnet.Server) {
@@ -128,6 +138,12 @@ func (m *member) listen(s *ringnet.Server) {
 	ringnet.Handle(s, ringnet.KindVersions, m.versions)
 	ringnet.Handle(s, ringnet.KindArchive, m.archive)
 	ringnet.Handle(s, ringnet.KindRelay, m.relay)
+	ringnet.Handle(s, ringnet.KindChain, m.chain)
+	ringnet.Handle(s, ringnet.KindReserveNext, m.reserveNext)
+	ringnet.Handle(s, ringnet.KindAcceptPlan, m.acceptPlan)
+	ringnet.Handle(s, ringnet.KindAbsent, m.absent)
+	ringnet.Handle(s, ringnet.KindSucceed, m.succeed)
+	ringnet.Handle(s, ringnet.KindEndorse, m.endorse)
 	s.Listen()
 }
 

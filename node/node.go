@@ -56,8 +56,10 @@ type Node struct {
 	rings       *runner.Host
 	ring        *ring
 	seat        *member
-	agenda      *agenda // objects to be archived
-	unpublished *agenda // objects whose heads are to be published
+	agenda      *agenda    // objects to be archived
+	unpublished *agenda    // objects whose heads are to be published
+	turnovers   *turnovers // rings that have changed
+	pulse       *pulse
 	gateway     *objects.Gateway
 	fetcher     *transfer.Fetcher
 	traffic     traffic
@@ -72,7 +74,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda()}
+	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), turnovers: newTurnovers(), pulse: newPulse()}
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -138,6 +140,7 @@ func (n *Node) openGateway(context.Context) error {
 		Random: rand.Reader, Now: time.Now, Log: n.log,
 	})
 	n.ring.archiver = archive.NewArchiver(n.store, nodes, n.gateway)
+	n.seat.fetch = n.fetcher
 	n.links.Listen()
 	n.seat.listen(ringnet.NewServer(n.host, n.log))
 	n.openCustody()
@@ -150,12 +153,17 @@ func (n *Node) openGateway(context.Context) error {
 func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	self := n.host.Self()
 	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
-	if n.rings, err = runner.New(runner.Config{Self: self, Store: n.store, Executor: executor{nodes, n.changed}, Transport: n.links, Log: n.log}); err != nil {
+	if n.rings, err = runner.New(runner.Config{
+		Self: self, Store: n.store, Executor: executor{nodes, n.treeSource}, Transport: n.links, Log: n.log,
+		Committed: n.committed, Behind: n.behind,
+	}); err != nil {
 		return err
 	}
 	n.calls = ringnet.NewClient(n.host)
-	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(), others: n.live, log: n.log}
-	n.seat = &member{self: self, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now)}
+	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(), others: n.live, log: n.log,
+		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
+	n.seat = &member{self: self, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
+		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), silent: n.silent, joined: n.agenda.add}
 	return nil
 }
 
@@ -200,6 +208,8 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.keeper.Run(ctx) })
 	tasks.Go(func() error { return n.publishHeads(ctx) })
 	tasks.Go(func() error { return n.resumeRings(ctx) })
+	tasks.Go(func() error { return n.turnovers.run(ctx, n.turnOver) })
+	tasks.Go(func() error { return n.keepRings(ctx) })
 	err := tasks.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

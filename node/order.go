@@ -49,7 +49,7 @@ func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) 
 			return objects.Ordered{}, errQuorum(ctx, object, k, last)
 		case <-time.After(orderPause):
 		}
-		r.refresh(ctx, object) // the ring may have changed
+		r.refresh(ctx, object, k) // the ring may have changed
 	}
 }
 
@@ -75,11 +75,15 @@ func errQuorum(ctx context.Context, object wire.ObjectID, k known, cause error) 
 		"reading goes on; `peerctl ring` shows who is missing, and writing goes on when they return")
 }
 
-// refresh looks for a newer ring where the present one does not answer, for not
-// longer than the members may be back.
-func (r *ring) refresh(ctx context.Context, object wire.ObjectID) {
+// refresh looks for a newer ring where the present one does not order: members
+// that have made way for it know, and the DHT does. It takes not longer than the
+// members may be back.
+func (r *ring) refresh(ctx context.Context, object wire.ObjectID, k known) {
 	ctx, cancel := context.WithTimeout(ctx, headAskMax)
 	defer cancel()
+	if fresh, err := r.ask(ctx, object, k); err == nil && fresh.verified.Epoch > k.verified.Epoch {
+		return
+	}
 	if _, err := r.lookup(ctx, object); err != nil && ctx.Err() == nil {
 		r.log.Debug("looking for the ring", "object", object.String(), "error", err)
 	}

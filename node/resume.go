@@ -44,7 +44,11 @@ func (n *Node) resume(ctx context.Context, object wire.ObjectID) {
 	}
 	if k, err = n.ring.ask(ctx, object, k); err != nil {
 		n.log.Debug("asking what was decided meanwhile", "object", object.String(), "error", err)
-		return
+	} else {
+		n.ring.catchUp(object, k.head, k.verified)
 	}
-	n.ring.catchUp(object, k.head, k.verified)
+	// The whole ring may have been replaced, so that none of it knows.
+	if _, err := n.ring.lookup(ctx, object); err != nil && ctx.Err() == nil {
+		n.log.Debug("looking for a newer ring", "object", object.String(), "error", err)
+	}
 }

@@ -41,7 +41,8 @@ type ring struct {
 	dht      *dht.DHT
 	archiver *archive.Archiver
 	heads    *heads
-	others   func() int // how many other peers are known and answer
+	others   func() int          // how many other peers are known and answer
+	outdated func(wire.ObjectID) // told of objects whose ring this peer has been in
 	log      *slog.Logger
 }
 
@@ -75,12 +76,25 @@ func (r *ring) record(object wire.ObjectID) ([]byte, error) {
 	if !here {
 		return nil, errs.New("read head", object.String(), errs.NotFound, runner.ErrUnknownObject)
 	}
-	hint, err := r.archiver.Hint(object)
+	if head.Hint, err = r.hint(object); err != nil {
+		return nil, err
+	}
+	return head.Encode()
+}
+
+// hint returns where an object is archived: what this member has archived or
+// taken over, or what it has heard if that is newer, as it joined late.
+func (r *ring) hint(object wire.ObjectID) ([]byte, error) {
+	own, err := r.archiver.Hint(object)
 	if err != nil {
 		return nil, err
 	}
-	head.Hint = hint.Encode()
-	return head.Encode()
+	if k, seen := r.heads.find(object); seen && len(k.head.Hint) > 0 {
+		if heard := k.export().Hint; heard.Version > own.Version {
+			return heard.Encode(), nil
+		}
+	}
+	return own.Encode(), nil
 }
 
 // take checks a head record from elsewhere and remembers it.
@@ -96,12 +110,25 @@ func (r *ring) take(ctx context.Context, object wire.ObjectID, value []byte) (kn
 func (r *ring) keep(ctx context.Context, object wire.ObjectID, value []byte, head bft.Head, verified bft.Verified) (known, error) {
 	before, _ := r.heads.find(object)
 	after := r.heads.learn(object, head, verified)
+	if after.verified.Epoch > before.verified.Epoch {
+		r.newRing(object)
+	}
 	if bft.Compare(after.verified, before.verified) > 0 {
 		if err := r.dht.SawHead(ctx, object, value); err != nil {
 			return known{}, errs.Wrap("remember head", object.String(), err)
 		}
 	}
 	return after, nil
+}
+
+// newRing notes that an object has a ring that this gateway had not heard of, if
+// this peer is a member of an older one.
+func (r *ring) newRing(object wire.ObjectID) {
+	own, here, err := r.local(object)
+	known, seen := r.heads.find(object)
+	if err == nil && here && seen && known.verified.Epoch > own.verified.Epoch {
+		r.outdated(object)
+	}
 }
 
 // catchUp shows this peer's member of a ring a certificate that it may lack, as

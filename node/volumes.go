@@ -22,8 +22,9 @@ const homePetname = "home"
 type volumes struct {
 	file envelope.KeyringFile
 
-	mu   sync.Mutex // guards ring and the file
-	ring *envelope.Keyring
+	making sync.Mutex // held while a volume is founded, which asks other peers
+	mu     sync.Mutex // guards ring and the file
+	ring   *envelope.Keyring
 }
 
 // openVolumes opens the keyring, and makes one at the first start.
@@ -68,15 +69,17 @@ func (v *volumes) make(petname string, found func(owner wire.Key) (bft.Genesis, 
 	if err := envelope.CheckPetname(petname); err != nil {
 		return envelope.Volume{}, errs.New("make volume", petname, errs.Usage, err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if have, err := v.ring.Volume(petname); err == nil {
+	v.making.Lock()
+	defer v.making.Unlock()
+	if have, err := v.find(petname); err == nil {
 		return have, errs.New("make volume", petname+":", errs.Conflict, fmt.Errorf("there is a volume of that name already"))
 	}
-	genesis, err := found(v.ring.Author())
+	genesis, err := found(v.author())
 	if err != nil {
 		return envelope.Volume{}, err
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	made := envelope.Volume{
 		Petname: petname, Object: genesis.Body.ObjectID(), Genesis: genesis.Encode(), CreatedUnixMilli: time.Now().UnixMilli(),
 	}

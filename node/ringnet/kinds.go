@@ -7,15 +7,21 @@ import (
 
 // The questions. Numbers are only ever appended.
 const (
-	KindReserve  Kind = iota + 1 // Reserve → Reserved
-	KindAccept                   // Accept → Accepted
-	KindFound                    // Found → Done
-	KindSubmit                   // Submit → Ordered
-	KindHead                     // OfObject → Record
-	KindNodes                    // Nodes → NodeList
-	KindVersions                 // Versions → VersionList
-	KindArchive                  // Archive → Record
-	KindRelay                    // Relay → Done
+	KindReserve     Kind = iota + 1 // Reserve → Reserved
+	KindAccept                      // Accept → Accepted
+	KindFound                       // Found → Done
+	KindSubmit                      // Submit → Ordered
+	KindHead                        // OfObject → Record
+	KindNodes                       // Nodes → NodeList
+	KindVersions                    // Versions → VersionList
+	KindArchive                     // Archive → Record
+	KindRelay                       // Relay → Done
+	KindChain                       // OfObject → Record
+	KindReserveNext                 // ReserveNext → Reserved
+	KindAcceptPlan                  // AcceptPlan → PlanAccepted
+	KindAbsent                      // Absent → AbsenceSigned
+	KindSucceed                     // Succeed → Done
+	KindEndorse                     // Endorse → Done
 )
 
 // Reserve asks whether a peer would order an object, and for the key that it
@@ -138,4 +144,53 @@ type Relay struct {
 	_      struct{} `cbor:",toarray"`
 	Object wire.ObjectID
 	Head   []byte // record
+}
+
+// ReserveNext asks a peer for the key that it would vote with in the next epoch
+// of an object.
+type ReserveNext struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	Epoch  wire.Epoch
+}
+
+// AcceptPlan asks a peer to fetch the state that a head leads to, and to accept
+// its place in the ring of a plan.
+type AcceptPlan struct {
+	_    struct{} `cbor:",toarray"`
+	Plan bft.Plan
+	Head []byte // record, with the chain up to the present ring
+}
+
+// PlanAccepted is the peer's word.
+type PlanAccepted struct {
+	_          struct{} `cbor:",toarray"`
+	Acceptance bft.Acceptance
+}
+
+// Absent asks a member whether it finds another silent, too.
+type Absent struct {
+	_    struct{} `cbor:",toarray"`
+	Plan bft.Plan
+}
+
+// AbsenceSigned is the member's word.
+type AbsenceSigned struct {
+	_       struct{} `cbor:",toarray"`
+	Absence bft.Absence
+}
+
+// Succeed shows a peer the chain up to a ring that it is to join, or that it has
+// to make way for.
+type Succeed struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	Head   []byte // record, with the chain up to that ring
+}
+
+// Endorse brings a member the owner's word that its ring is the present one.
+type Endorse struct {
+	_           struct{} `cbor:",toarray"`
+	Object      wire.ObjectID
+	Endorsement bft.Endorsement
 }
