@@ -120,7 +120,7 @@ func (n *Network) command(s *state, i int) (*exec.Cmd, *os.File, error) {
 	}
 	args := []string{"run", "--dir", peerDir(n.cfg.Dir, i), "--api", n.API(i),
 		"--listen", listenAddress(i, s.Peers[i].Port), "--loopback",
-		"--custody-dead-after", deadAfter}
+		"--custody-dead-after", deadAfter, "--ring-dead-after", deadAfter}
 	for _, seed := range s.seeds(i) {
 		args = append(args, "--join", seed)
 	}

@@ -11,16 +11,39 @@ import (
 )
 
 func (a *app) ringVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "ring REF",
-		Short: "Show the peers that order a volume's changes",
+	var replace string
+	var recover, yes bool
+	c := &cobra.Command{
+		Use:   "ring REF [--replace PEER | --recover]",
+		Short: "Show or change the peers that order a volume's changes",
 		Long: `Show the peers that order a volume's changes: its ring.
 
 Of 3f+1 members f may fail or lie. Each line is one of them, the leader marked with *:
-ok, behind (it lacks the newest version), silent (it does not answer), lost (it has lost its disk).`,
+ok, behind (it lacks the newest version), silent (it does not answer), lost (it has lost its disk).
+
+A member that is silent for long is replaced without a command. --replace does it now. If more
+than f members are lost for good, nothing can be changed any more: --recover has a new ring go
+on from the newest version that can be found, which may discard what only the lost ones knew.
+It says so, and asks. Everybody can see afterwards that it was done.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.ring(c.Context(), args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case recover && replace != "":
+				return usage("--replace and --recover exclude each other")
+			case recover:
+				return a.recoverRing(c.Context(), args[0], yes)
+			case yes:
+				return usage("--yes is for --recover")
+			case replace != "":
+				return a.replaceMember(c.Context(), args[0], replace)
+			}
+			return a.ring(c.Context(), args[0])
+		},
 	}
+	c.Flags().StringVar(&replace, "replace", "", "put another peer in the place of `PEER`")
+	c.Flags().BoolVar(&recover, "recover", false, "make a new ring in the place of one that is lost")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
 }
 
 func (a *app) ring(ctx context.Context, arg string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,17 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 	}
 }
 
+// keys counts the keys of a configuration and the headings of its tables.
+func keys(t reflect.Type) (n int) {
+	for f := range t.Fields() {
+		n++
+		if f.Type.Kind() == reflect.Struct {
+			n += keys(f.Type)
+		}
+	}
+	return n
+}
+
 func TestTemplateIsTheWholeConfiguration(t *testing.T) {
 	if _, err := parse([]byte(template)); err != nil {
 		t.Errorf("as it is: %v", err)
@@ -101,7 +113,7 @@ func TestTemplateIsTheWholeConfiguration(t *testing.T) {
 		}
 	}
 	s, err := parse([]byte(strings.Join(lines, "\n")))
-	if err != nil || len(lines) != 18 || s.Custody.DeadAfter != duration(12*time.Hour) || s.Quota != 100<<30 || len(s.Listen) != 4 || s.MDNS == nil || !*s.MDNS {
+	if err != nil || len(lines) != keys(reflect.TypeFor[settings]()) || s.Custody.DeadAfter != duration(12*time.Hour) || s.Quota != 100<<30 || len(s.Listen) != 4 || s.MDNS == nil || !*s.MDNS {
 		t.Errorf("with %d keys set: %+v, %v", len(lines), s, err)
 	}
 }

@@ -33,6 +33,7 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # join = []                                      # invitations, or multiaddresses of peers
 # quota = "100 GiB"                              # space for other people's shares; without it half of what is free
 # log_level = "info"                             # debug, info, warn, error
+# ring_dead_after = "1h"                         # how long a member of a ring is silent before it is replaced
 # passphrase_file = ""                           # holds what opens the keyring; without it the file's mode protects it
 
 # mdns = true                                    # find peers on the local network
@@ -71,6 +72,7 @@ type settings struct {
 		AuditEvery duration `toml:"audit_every"`
 		Rate       quantity `toml:"rate"`
 	} `toml:"custody"`
+	RingDeadAfter duration `toml:"ring_dead_after"`
 }
 
 // options are the flags.
@@ -88,6 +90,7 @@ func (o *options) define(f *pflag.FlagSet) {
 	f.Var(&s.Quota, "quota", "`space` for other people's shares, as 100GiB; 0: half of what is free")
 	f.StringVar(&s.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&s.PassphraseFile, "passphrase-file", "", "`file` that holds what opens the keyring")
+	f.Var(&s.RingDeadAfter, "ring-dead-after", "how `long` a member of a ring is silent before it is replaced (default 1h)")
 	f.StringVar(&s.PProf, "pprof", "", "loopback `address` and port at which to serve Go's profiles; off without it")
 	f.Var(&s.Custody.DeadAfter, "custody-dead-after", "`time` of silence after which a holder counts as lost (default 12h)")
 	f.BoolVar(&s.Loopback, "loopback", false, "a network on one machine: no discovery, no port mapping, no relays")
@@ -146,6 +149,7 @@ func (s *settings) overlay(flags *settings, given func(string) bool) {
 		"pprof":           func() { s.PProf = flags.PProf },
 
 		"custody-dead-after": func() { s.Custody.DeadAfter = flags.Custody.DeadAfter },
+		"ring-dead-after":    func() { s.RingDeadAfter = flags.RingDeadAfter },
 	} {
 		if given(name) {
 			take()
@@ -161,10 +165,10 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 	}
 	cfg := node.DefaultConfig(dir, socket)
 	cfg.Listen, cfg.Announce, cfg.Join = s.Listen, s.Announce, s.Join
-	cfg.QuotaBytes, cfg.Loopback = uint64(s.Quota), s.Loopback
 	cfg.Custody = node.Custody{
 		DeadAfter: time.Duration(s.Custody.DeadAfter), AuditEvery: time.Duration(s.Custody.AuditEvery), BytesPerSecond: int(s.Custody.Rate),
 	}
+	cfg.QuotaBytes, cfg.Loopback, cfg.RingDeadAfter = uint64(s.Quota), s.Loopback, time.Duration(s.RingDeadAfter)
 	for _, b := range []struct{ to, from *bool }{
 		{&cfg.MDNS, s.MDNS}, {&cfg.PortMap, s.PortMap}, {&cfg.AutoNAT, s.AutoNAT}, {&cfg.HolePunch, s.HolePunch}, {&cfg.Relay, s.Relay},
 	} {

@@ -31,6 +31,15 @@ type Backend interface {
 
 	// Ring says who orders an object, asking each of them.
 	Ring(ctx context.Context, r RingRequest) (Ring, error)
+	// ReplaceMember replaces a member of a ring, with the others' consent. A peer
+	// that is no member is errs.NotFound; of an object of somebody else's,
+	// errs.Refused; too few peers, errs.NoQuorum.
+	ReplaceMember(ctx context.Context, r ReplaceRequest) (Ring, error)
+	// Recoverable says what RecoverRing would go on from, and changes nothing. A
+	// ring that can order is errs.Conflict.
+	Recoverable(ctx context.Context, r RingRequest) (Recoverable, error)
+	// RecoverRing makes a new ring in the place of one that is lost.
+	RecoverRing(ctx context.Context, r RecoverRequest) (Ring, error)
 	// Init makes a volume. A petname that exists is errs.Conflict.
 	Init(ctx context.Context, r InitRequest) (Volume, error)
 	// Put stores body, to its io.EOF, as one file, or a symbolic link. Any other

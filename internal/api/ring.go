@@ -7,6 +7,34 @@ type RingRequest struct {
 	Ref string `json:"ref"`
 }
 
+// ReplaceRequest asks for another peer in the place of a member of a ring.
+type ReplaceRequest struct {
+	Ref  string `json:"ref"`
+	Peer string `json:"peer"`
+}
+
+// RecoverRequest asks for a new ring in the place of one that has lost more
+// members than it may. Only the owner can, and everybody sees that he did.
+type RecoverRequest struct {
+	Ref string `json:"ref"`
+	// From is the version to go on from, as Recoverable gave it. That it is not
+	// the newest any more is errs.Conflict.
+	From uint64 `json:"from"`
+}
+
+// Recoverable is what is left of a ring that has lost more members than it may.
+type Recoverable struct {
+	Object    string    `json:"object"`
+	From      uint64    `json:"from"` // the newest version that can be found: it would be gone on from
+	Time      time.Time `json:"time"` // of that version; zero for version 0
+	Members   int       `json:"members"`
+	Answering int       `json:"answering"`
+	Quorum    int       `json:"quorum"`
+	// DiscardMax is how many versions after From may have been acknowledged and
+	// would be lost for good; -1: any number, as too few members are left to tell.
+	DiscardMax int `json:"discard_max"`
+}
+
 // States of a member of a ring.
 const (
 	MemberOK     = "ok"     // it has the newest version

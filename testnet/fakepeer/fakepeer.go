@@ -70,6 +70,7 @@ func peerd(how string, args []string) error {
 	dir, socket := flags.String("dir", "", ""), flags.String("api", "", "")
 	listen, _ := flags.String("listen", "", ""), flags.Bool("loopback", false, "")
 	flags.String("custody-dead-after", "", "")
+	flags.String("ring-dead-after", "", "")
 	var join joins
 	flags.Var(&join, "join", "")
 	if err := flags.Parse(args); err != nil {

@@ -3,10 +3,12 @@ package faults
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 )
 
@@ -18,12 +20,13 @@ const (
 	silentPutMax = 45 * time.Second
 )
 
-// thirdPaused reads and writes while a third of the peers hang.
+// thirdPaused reads and writes while a third of the peers hang, the leader of the
+// volume's ring among them and none of its other members.
 func thirdPaused(t *testing.T, c *cluster) {
 	const writer, reader = 0, 6
-	paused := []int{3, 5, 8}
 	content, more := random(4, extentBytes), random(14, 4<<20)
 	ref := c.user(writer).put(t, content, "home:/paused").Reference
+	paused := c.others(t, c.user(writer).ring(t, "home:"), 3, writer, reader)
 	resume := c.pause(t, paused...)
 	defer resume()
 	get := c.user(reader).reads(t, ref, content)
@@ -37,6 +40,23 @@ func thirdPaused(t *testing.T, c *cluster) {
 	}
 	resume()
 	c.user(paused[0]).reads(t, meanwhile, more)
+}
+
+// others returns n peers, the leader of a ring first and of its other members none,
+// and none of those that the test needs; without the leader if it needs that.
+func (c *cluster) others(t *testing.T, r api.Ring, n int, needed ...int) (chosen []int) {
+	t.Helper()
+	for i := range peers {
+		id := c.peer(t, i).ID
+		switch {
+		case slices.Contains(needed, i):
+		case id == r.Leader:
+			chosen = slices.Insert(chosen, 0, i)
+		case !slices.ContainsFunc(r.Members, func(m api.RingMember) bool { return m.Peer == id }):
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen[:min(n, len(chosen))]
 }
 
 // pause stops peers until the returned function is called, again or not.

@@ -101,7 +101,8 @@ func (o outcome) want(t *testing.T, codes ...int) {
 	if !slices.Contains(codes, o.code) {
 		t.Fatalf("exit code %d, want %v\n%s", o.code, codes, o.err)
 	}
-	if o.code != 0 && !strings.HasPrefix(string(o.err), "peerctl: ") {
+	said := strings.HasPrefix(string(o.err), "peerctl: ") || strings.Contains(string(o.err), `{"error":{"kind":`)
+	if o.code != 0 && !said {
 		t.Errorf("exit code %d without a word: %q", o.code, o.err)
 	}
 }
@@ -145,6 +146,13 @@ func (u user) check(t *testing.T, ref string) (r api.CheckReport) {
 	o := u.run(t, "check", "--json", ref)
 	o.want(t, 0, errs.TooFew.ExitCode())
 	decode(t, o.out, &r)
+	return r
+}
+
+// ring returns who orders a volume.
+func (u user) ring(t *testing.T, ref string) (r api.Ring) {
+	t.Helper()
+	decode(t, u.must(t, "ring", "--json", ref), &r)
 	return r
 }
 

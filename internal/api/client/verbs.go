@@ -50,6 +50,21 @@ func (c *Client) Ring(ctx context.Context, r api.RingRequest) (api.Ring, error) 
 	return get[api.Ring](ctx, c, protocol.Ring, r)
 }
 
+// ReplaceMember implements api.Backend.
+func (c *Client) ReplaceMember(ctx context.Context, r api.ReplaceRequest) (api.Ring, error) {
+	return follow[api.Ring](ctx, c, protocol.Replace, r, nil, nil)
+}
+
+// Recoverable implements api.Backend.
+func (c *Client) Recoverable(ctx context.Context, r api.RingRequest) (api.Recoverable, error) {
+	return get[api.Recoverable](ctx, c, protocol.Lost, r)
+}
+
+// RecoverRing implements api.Backend.
+func (c *Client) RecoverRing(ctx context.Context, r api.RecoverRequest) (api.Ring, error) {
+	return follow[api.Ring](ctx, c, protocol.Recover, r, nil, nil)
+}
+
 // Init implements api.Backend.
 func (c *Client) Init(ctx context.Context, r api.InitRequest) (api.Volume, error) {
 	return follow[api.Volume](ctx, c, protocol.Init, r, nil, nil)
