@@ -71,6 +71,9 @@ type copier struct {
 	renamed func(was, is wire.NodeID)
 	// first says that the entry of a directory comes before what is in it.
 	first bool
+	// before asks for changes right before the topmost entry's own; nil if
+	// there are none.
+	before func() error
 }
 
 // copyBytesMax bounds the references that wait for one append, in bytes: small
@@ -121,6 +124,11 @@ func (c *copier) content(e *Entry, fw *fileWriter, entry entryChange, above []wi
 	}
 	if err != nil || e.IsDir() && c.first {
 		return err
+	}
+	if c.before != nil && len(above) == 1 {
+		if err := c.before(); err != nil {
+			return err
+		}
 	}
 	return fw.publish(entry)
 }

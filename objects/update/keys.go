@@ -89,6 +89,9 @@ func VersionRange() (lo, hi []byte) { return prefixRange([]byte{kindVersion}) }
 // WriterKey returns the key of a writer's Writer: `w` public key.
 func WriterKey(k wire.PublicKey) []byte { return key(kindWriter, k[:]) }
 
+// WriterRange returns the range lo ≤ key < hi of all writers.
+func WriterRange() (lo, hi []byte) { return prefixRange([]byte{kindWriter}) }
+
 // SessionKey returns the key of a SessionWindow: `c` author · session.
 func SessionKey(author wire.PublicKey, session wire.SessionID) []byte {
 	return key(kindSession, author[:], session[:])
