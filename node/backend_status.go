@@ -27,13 +27,7 @@ func (b backend) Status(context.Context) (api.Status, error) {
 		}
 	}
 	for _, v := range b.volumes.list() {
-		line := api.Volume{Petname: v.Petname, Object: v.Object.String()}
-		if k, seen := b.ring.heads.find(v.Object); seen {
-			line.Version = uint64(k.verified.Decision.Version)
-		} else if k, here, err := b.ring.local(v.Object); err == nil && here {
-			line.Version = uint64(k.verified.Decision.Version)
-		}
-		s.Volumes = append(s.Volumes, line)
+		s.Volumes = append(s.Volumes, b.line(v))
 	}
 	return s, nil
 }

@@ -31,6 +31,7 @@ func (b backend) Init(ctx context.Context, r api.InitRequest) (api.Volume, error
 	if err != nil {
 		return api.Volume{}, err
 	}
+	b.rememberKeys(ctx, v)
 	return api.Volume{Petname: v.Petname, Object: v.Object.String(), Reference: v.Reference().String()}, nil
 }
 

@@ -89,15 +89,27 @@ func (v *volumes) make(petname string, found func(owner wire.Key) (bft.Genesis, 
 	if _, err := rand.Read(made.RootKey[:]); err != nil {
 		return made, err
 	}
+	return made, v.edit(func(k *envelope.Keyring) error { return k.Add(made) })
+}
+
+// change changes the keyring and returns when that is durable.
+func (v *volumes) change(do func(*envelope.Keyring) error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.edit(do)
+}
+
+// edit is change for whom holds mu. After an error the keyring is as before.
+func (v *volumes) edit(do func(*envelope.Keyring) error) error {
 	before := *v.ring
-	err = v.ring.Add(made)
+	err := do(v.ring)
 	if err == nil {
 		err = v.file.Save(v.ring)
 	}
 	if err != nil {
 		*v.ring = before
 	}
-	return made, err
+	return err
 }
 
 // place finds what a REF names, making home: at first use where a change is
@@ -116,9 +128,12 @@ func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Tar
 	v, err := n.volumes.find(t.Petname)
 	if errs.KindOf(err) == errs.NotFound && create && t.Petname == homePetname {
 		v, err = n.newVolume(ctx, homePetname, 0)
+		if err == nil {
+			backend{n}.rememberKeys(ctx, v)
+		}
 		if errs.KindOf(err) == errs.Conflict { // another command was first
 			v, err = n.volumes.find(homePetname)
 		}
 	}
-	return t, objects.Place{Object: v.Object, Node: v.Root, Key: v.RootKey, Root: true}, err
+	return t, objects.Place{Object: v.Object, Node: v.Root, Key: v.RootKey, Root: v.Own()}, err
 }

@@ -74,7 +74,7 @@ func setUp(e *testscript.Env, socket string) error {
 		}
 		return -1
 	}, filepath.Base(e.WorkDir))
-	e.Vars = append(e.Vars, "ATOLL_API="+socket, "TZ=UTC", fmt.Sprintf("V=%s%d", name, time.Now().UnixNano()))
+	e.Vars = append(e.Vars, "ATOLL_API="+socket, "TZ=UTC", fmt.Sprintf("V=%s%d", name, time.Now().UnixNano()), "GUEST="+strings.Repeat("b", 51)+"a")
 	return nil
 }
 

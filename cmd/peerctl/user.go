@@ -9,7 +9,6 @@ import (
 
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/api/client"
-	"github.com/atollnet/atoll/internal/errs"
 )
 
 func (a *app) initVerb() *cobra.Command {
@@ -37,8 +36,8 @@ the ring is smaller, and grows when there are more.`,
 }
 
 func (a *app) makeVolume(ctx context.Context, petname string, ring int) error {
-	if !isDestination(petname+":") || petname == "atoll" {
-		return errs.Hint(usage("%q cannot be a petname", petname), "a petname is one word without : / @ and %%, and not atoll")
+	if err := checkPetname(petname); err != nil {
+		return err
 	}
 	v, err := a.peerd.Init(a.listening(ctx), api.InitRequest{Petname: petname, Ring: ring})
 	if err != nil {
@@ -46,21 +45,6 @@ func (a *app) makeVolume(ctx context.Context, petname string, ring int) error {
 	}
 	a.say("%s: is ready, object %s", v.Petname, v.Object)
 	return a.show(v, func() error { return a.print("%s", v.Reference) })
-}
-
-func (a *app) idVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "id",
-		Short: "Print your own public key",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			id, err := a.peerd.Identity(c.Context())
-			if err != nil {
-				return err
-			}
-			return a.show(id, func() error { return a.print("%s", id.Author) })
-		},
-	}
 }
 
 // askVersionMax is how long `peerctl version` waits for peerd's.

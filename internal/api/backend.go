@@ -55,6 +55,8 @@ type Backend interface {
 	// directory that is not empty is errs.Conflict, unless Recursive.
 	Remove(ctx context.Context, r RemoveRequest) (PutResult, error)
 	Editor
+	Sharer
+	KeyKeeper
 
 	// Open returns an entry and, for a file, the content of the wanted range,
 	// which the caller closes; for a directory or a link the reader is nil. The

@@ -58,8 +58,9 @@ type Identity struct {
 type Volume struct {
 	Petname   string `json:"petname"`
 	Object    string `json:"object"`
-	Reference string `json:"reference,omitempty"` // of its root; left out of a Status
-	Version   uint64 `json:"version"`
+	Reference string `json:"reference,omitempty"` // of its root; left out of a Status and of a list
+	Version   uint64 `json:"version"`             // the newest that this peer has heard of
+	Shared    bool   `json:"shared,omitempty"`    // it is somebody else's
 }
 
 // PutResult is what became of a change.

@@ -33,6 +33,7 @@ type Fake struct {
 
 	mu      sync.Mutex
 	volumes []*volume
+	aliases map[string]alias
 }
 
 // volume is a volume: all its versions, from the empty one.
@@ -40,6 +41,7 @@ type volume struct {
 	petname  string
 	object   string
 	versions []version
+	writers  map[string]string // where keys may write
 }
 
 // version is a state of a volume: its nodes by path, "" being the root.
@@ -111,6 +113,8 @@ func (f *Fake) resolve(ref string) (place, error) {
 	var err error
 	if head == "atoll" {
 		p, rest, err = f.parse(rest)
+	} else if named, known := f.rooted(head); known {
+		p = named
 	} else {
 		p.volume, err = f.find(head)
 	}

@@ -50,7 +50,7 @@ func (f *Fake) Invite(context.Context) (string, error) { return "atoll-join:fake
 
 // Identity implements api.Backend.
 func (f *Fake) Identity(context.Context) (api.Identity, error) {
-	return api.Identity{Author: "fakeauthor", Peer: "12D3KooWFake"}, nil
+	return api.Identity{Author: author, Peer: "12D3KooWFake"}, nil
 }
 
 // at resolves a reference that something is read at, and is to exist.
@@ -187,7 +187,7 @@ func (f *Fake) Log(_ context.Context, r api.LogRequest) (api.Log, error) {
 	for i := len(p.volume.versions) - 1; i > 0; i-- {
 		n := uint64(i)
 		if changed(p.volume.versions[i], p.path, n) {
-			log.Versions = append(log.Versions, api.LogVersion{Version: n, Time: p.volume.versions[i].time, Author: "fakeauthor", Content: true})
+			log.Versions = append(log.Versions, api.LogVersion{Version: n, Time: p.volume.versions[i].time, Author: author, Content: true})
 		}
 	}
 	return log, nil

@@ -40,6 +40,14 @@ const (
 	Copy     = "POST /v1/copy"
 	Restore  = "POST /v1/restore"
 	Diff     = "POST /v1/diff"
+	Share    = "POST /v1/share"
+	Revoke   = "POST /v1/revoke"
+	Writers  = "GET /v1/writers"
+	Volumes  = "GET /v1/volumes"
+	Add      = "POST /v1/volumes"
+	Change   = "PATCH /v1/volumes"
+	Export   = "POST /v1/keys"
+	Import   = "PUT /v1/keys"
 )
 
 // Headers and trailers. Values are JSON in ASCII, but for Timeout and End.

@@ -32,6 +32,16 @@ func put(b api.Backend) work {
 	}
 }
 
+func importKeys(b api.Backend) work {
+	return func(ctx context.Context, r *http.Request, body io.Reader, _ *events) (any, error) {
+		var q api.ImportRequest
+		if err := protocol.ParseQuery(r, &q); err != nil {
+			return nil, err
+		}
+		return b.Import(ctx, q, body)
+	}
+}
+
 func putTree(b api.Backend) work {
 	return func(ctx context.Context, r *http.Request, body io.Reader, _ *events) (any, error) {
 		var q api.PutTreeRequest
