@@ -14,10 +14,15 @@ import (
 	"github.com/atollnet/atoll/objects/update"
 )
 
+// executorNodesMax is how many tree nodes are kept parsed, of all objects that
+// this peer orders.
+const executorNodesMax = 1024
+
 // executor makes versions for the rings on this peer: package update says what
 // they are, this says where their nodes go.
 type executor struct {
 	nodes *store.Nodes
+	cache *tree.Cache // of what the last versions were made of
 	// source reads what an object's state needs: a member that joined later has
 	// not got the nodes of all earlier versions.
 	source func(wire.ObjectID) tree.Source
@@ -44,7 +49,8 @@ func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runn
 		}
 		signed[i] = s // nil for bytes that are no update: Apply refuses them
 	}
-	result, err := update.Apply(ctx, tree.Load(e.source(object), parent.Root), update.Env{
+	update.VerifyAll(signed)
+	result, err := update.Apply(ctx, e.cache.Load(e.source(object), parent.Root), update.Env{
 		Object: object, Version: env.Version, TimeUnixMilli: env.TimeUnixMilli, Ring: env.Ring, Previous: env.Previous,
 	}, signed)
 	if err != nil {

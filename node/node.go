@@ -27,6 +27,7 @@ import (
 	"github.com/atollnet/atoll/objects/custody/keeper"
 	"github.com/atollnet/atoll/objects/store"
 	"github.com/atollnet/atoll/objects/transfer"
+	"github.com/atollnet/atoll/objects/tree"
 )
 
 // dbDir is the local store's directory in the data directory.
@@ -154,7 +155,7 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	self := n.host.Self()
 	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
 	if n.rings, err = runner.New(runner.Config{
-		Self: self, Store: n.store, Executor: executor{nodes, n.treeSource}, Transport: n.links, Log: n.log,
+		Self: self, Store: n.store, Executor: executor{nodes, tree.NewCache(executorNodesMax), n.treeSource}, Transport: n.links, Log: n.log,
 		Committed: n.committed, Behind: n.behind,
 	}); err != nil {
 		return err

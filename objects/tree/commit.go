@@ -262,7 +262,21 @@ func (c committer) crown(level uint8, items []item) (wire.NodeHash, []Node, erro
 		return wire.NodeHash{}, nil, nil
 	}
 	var nodes []Node
-	return top.write(&nodes), nodes, nil
+	root := top.write(&nodes)
+	return root, nodes, c.keep(nodes)
+}
+
+// keep puts new nodes into the cache as they are when they are read: what the
+// editor made them of holds on to more memory than they need.
+func (c committer) keep(nodes []Node) error {
+	for _, named := range nodes {
+		n, err := parse(named.Bytes)
+		if err != nil {
+			return err
+		}
+		c.m.cache.put(named.Hash, n)
+	}
+	return nil
 }
 
 // write appends the node and the new ones below it, and returns its name.

@@ -140,7 +140,7 @@ func TestCacheBound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(source.nodes) <= cacheNodesMax || len(m.cache.nodes) > cacheNodesMax {
+	if len(source.nodes) <= mapCacheNodes || len(m.cache.nodes) > mapCacheNodes {
 		t.Fatalf("%d of %d nodes kept", len(m.cache.nodes), len(source.nodes))
 	}
 }

@@ -41,13 +41,13 @@ type Reader interface {
 type Map struct {
 	source Source
 	root   wire.NodeHash
-	cache  *cache // shared by all versions that At leads to
+	cache  *Cache // shared by all versions that At leads to
 }
 
 // Load returns the map of a root; the zero root is the empty map. Nodes are
 // read from the source as they are needed.
 func Load(source Source, root wire.NodeHash) *Map {
-	return &Map{source, root, &cache{nodes: make(map[wire.NodeHash]*node)}}
+	return NewCache(mapCacheNodes).Load(source, root)
 }
 
 // Root returns the hash that names the map.
@@ -56,26 +56,36 @@ func (m *Map) Root() wire.NodeHash { return m.root }
 // At returns the map of another root in the same source.
 func (m *Map) At(root wire.NodeHash) *Map { return &Map{m.source, root, m.cache} }
 
-// cacheNodesMax bounds the parsed nodes that a map keeps: at most 8 MiB, and
-// the path to any key several times over.
-const cacheNodesMax = 512
+// mapCacheNodes is how many parsed nodes a map of its own keeps: at most 8 MiB,
+// and the path to any key several times over.
+const mapCacheNodes = 512
 
-// cache keeps parsed nodes; what it holds never depends on its order.
-type cache struct {
+// Cache keeps parsed nodes, of any maps, at most wire.TreeNodeBytesMax bytes
+// each and their index. What it holds never changes what a map says. It is safe
+// for concurrent use.
+type Cache struct {
+	max   int
 	mu    sync.Mutex
 	nodes map[wire.NodeHash]*node
 }
 
-func (c *cache) get(h wire.NodeHash) *node {
+// NewCache returns a cache of at most so many nodes.
+func NewCache(nodes int) *Cache { return &Cache{max: nodes, nodes: make(map[wire.NodeHash]*node)} }
+
+// Load is Load with this cache, which keeps the nodes that are read, and those
+// that are committed: whoever makes the next version reads them again.
+func (c *Cache) Load(source Source, root wire.NodeHash) *Map { return &Map{source, root, c} }
+
+func (c *Cache) get(h wire.NodeHash) *node {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.nodes[h]
 }
 
-func (c *cache) put(h wire.NodeHash, n *node) {
+func (c *Cache) put(h wire.NodeHash, n *node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.nodes) >= cacheNodesMax {
+	if len(c.nodes) >= c.max {
 		clear(c.nodes) // the paths in use are back after a few reads
 	}
 	c.nodes[h] = n

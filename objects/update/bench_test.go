@@ -88,3 +88,50 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCrowd is what a member does for one of the updates of 64 authors, 256
+// bytes each, who have all written for a while.
+func BenchmarkCrowd(b *testing.B) {
+	const authors = 64
+	w := newWorld(b)
+	keys := make([]wire.Key, authors)
+	for i := range keys {
+		keys[i] = keyOf(byte(100 + i))
+		rights := Writer{Rights: RightWrite, By: w.owner.Public()}
+		w.must(Set(WriterKey(keys[i].Public()), rights.Encode()))
+	}
+	seq := wire.Seq(0)
+	round := func() (encoded [][]byte) {
+		seq++
+		for i, k := range keys {
+			block := BlockRef{Length: 256, Sealed: make([]byte, 256)}
+			encoded = append(encoded, Sign(k, Update{
+				Object: w.object, Session: wire.SessionID{byte(i)}, Seq: seq, Until: w.version + SessionVersions,
+				Clauses: []Clause{{Actions: []Action{Append(wire.NodeID{byte(i)}, []BlockRef{block})}}},
+			}).Encode())
+		}
+		return encoded
+	}
+	for range SessionSeqs {
+		var signed []*Signed
+		for _, e := range round() {
+			u, _ := Parse(e)
+			u.verified = true
+			signed = append(signed, u)
+		}
+		w.commit(signed...)
+	}
+	last := round()
+	for b.Loop() {
+		signed := make([]*Signed, authors)
+		for i, e := range last {
+			signed[i], _ = Parse(e)
+		}
+		VerifyAll(signed)
+		r, err := Apply(ctx, tree.Load(w.nodes, w.state.Root()), Env{Object: w.object, Version: w.version + 1}, signed)
+		if err != nil || r.Outcomes[0].Status != Applied {
+			b.Fatal(r.Outcomes, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/authors, "µs/update")
+}

@@ -3,6 +3,8 @@ package update
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 
 	"github.com/atollnet/atoll/internal/wire"
@@ -37,11 +39,63 @@ type Record struct {
 	Version wire.Version
 }
 
-// Encode returns the value.
-func (w SessionWindow) Encode() []byte { return wire.Marshal(w) }
+// recordBytesMax is the most bytes of an encoded record.
+const recordBytesMax = 1 + 9 + 9 + 2 + 5 + 2 + 9
+
+// Encode returns the value: what wire.Marshal would write, but by hand, since
+// every update reads and writes one.
+func (w SessionWindow) Encode() []byte {
+	b := make([]byte, 0, 12+recordBytesMax*len(w.Records))
+	b = wire.AppendHead(b, wire.MajorArray, 2)
+	b = wire.AppendHead(b, wire.MajorUint, uint64(w.Latest))
+	b = wire.AppendHead(b, wire.MajorArray, uint64(len(w.Records)))
+	for i := range w.Records {
+		r := &w.Records[i]
+		b = wire.AppendHead(b, wire.MajorArray, 6)
+		b = wire.AppendHead(b, wire.MajorUint, uint64(r.Seq))
+		b = append(wire.AppendHead(b, wire.MajorBytes, uint64(len(r.ID))), r.ID[:]...)
+		b = wire.AppendHead(b, wire.MajorUint, uint64(r.Status))
+		b = wire.AppendHead(b, wire.MajorUint, uint64(r.Clause))
+		b = wire.AppendHead(b, wire.MajorUint, uint64(r.Reason))
+		b = wire.AppendHead(b, wire.MajorUint, uint64(r.Version))
+	}
+	return b
+}
 
 // ParseSessionWindow parses the value of a `c` key.
-func ParseSessionWindow(b []byte) (SessionWindow, error) { return parse[SessionWindow](b) }
+func ParseSessionWindow(b []byte) (w SessionWindow, err error) {
+	p := wire.NewParser(b)
+	p.Array(2)
+	w.Latest = wire.Version(p.Uint())
+	count := p.Count()
+	if !p.Good() || count > SessionSeqs {
+		return SessionWindow{}, fmt.Errorf("%w: session with a bad head", ErrValue)
+	}
+	w.Records = make([]Record, 0, count+1) // room for the next
+	for range count {
+		w.Records = append(w.Records, recordOf(&p))
+	}
+	if !p.Good() || p.Left() > 0 {
+		return SessionWindow{}, fmt.Errorf("%w: session that is not canonical", ErrValue)
+	}
+	if err := w.valid(); err != nil {
+		return SessionWindow{}, fmt.Errorf("%w: %w", ErrValue, err)
+	}
+	return w, nil
+}
+
+func recordOf(p *wire.Parser) (r Record) {
+	p.Array(6)
+	r.Seq = wire.Seq(p.Uint())
+	if id := p.Bytes(len(r.ID)); copy(r.ID[:], id) < len(r.ID) {
+		p.Fail()
+	}
+	r.Status = Status(p.UintMax(math.MaxUint8))
+	r.Clause = uint32(p.UintMax(math.MaxUint32))
+	r.Reason = Reason(p.UintMax(math.MaxUint8))
+	r.Version = wire.Version(p.Uint())
+	return r
+}
 
 func (w *SessionWindow) valid() error {
 	if len(w.Records) == 0 || len(w.Records) > SessionSeqs {

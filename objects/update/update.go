@@ -64,6 +64,7 @@ type Signed struct {
 	body      []byte
 	signature wire.Signature
 	extents   map[wire.ExtentID]*broughtExtent
+	authentic bool // the author's signature is known to be good
 	verified  bool
 	verifyErr error
 }
@@ -150,8 +151,10 @@ func (s *Signed) Verify() error {
 }
 
 func (s *Signed) verify() error {
-	if err := s.Author.Verify(TagUpdate, s.body, s.signature); err != nil {
-		return err
+	if !s.authentic {
+		if err := s.Author.Verify(TagUpdate, s.body, s.signature); err != nil {
+			return err
+		}
 	}
 	s.extents = make(map[wire.ExtentID]*broughtExtent, len(s.Extents))
 	for _, x := range s.Extents {
