@@ -38,11 +38,16 @@ func (Timeout) input()  {}
 const All = -1
 
 // Effects is what the host must do after a Step, in this order: write State,
-// Store and Commit in one transaction, make it durable, and only then send,
-// serve and answer. Execute and Timer may start at any time. If writing fails
-// the host must drop the replica and make it again from what is saved; nothing
-// has been said by then.
+// Store and Commit in one transaction, if Sync make durable it and all that was
+// written before, and only then send, serve and answer. Execute and Timer may
+// start at any time. If writing fails the host must drop the replica and make it
+// again from what is saved; nothing has been said by then.
 type Effects struct {
+	// Sync says that something is promised: a vote, a view that is left, or what
+	// nobody else holds. A commit alone is not: 2f+1 members have made durable
+	// what leads to it again.
+	Sync bool
+
 	State  *State     // replaces what was saved; nil: it is unchanged
 	Store  []Proposal // to be kept by decision, at least until their version commits
 	Commit *Committed
@@ -120,7 +125,25 @@ func (r *Replica) Step(now int64, inputs ...Input) Effects {
 		s := r.state
 		r.out.State = &s
 	}
+	r.out.Sync = r.promises()
 	return r.out
+}
+
+// promises reports whether the effects must be durable before anything is said.
+func (r *Replica) promises() bool {
+	switch c := r.out.Commit; {
+	case r.out.State == nil && len(r.out.Store) == 0 && c == nil:
+		return false
+	case c == nil || c.NextRing != nil || len(r.ring.Members) == 1 || len(r.out.Store) > 0:
+		return true
+	}
+	for _, s := range r.out.Send {
+		switch s.Message.(type) {
+		case *PrePrepare, *Vote, *ViewChange, *NewView:
+			return true
+		}
+	}
+	return false
 }
 
 // start takes up what a restart interrupted.

@@ -17,7 +17,7 @@ var mutants = []struct {
 		"a quorum of f+1", "member.go", "return 2*r.Faults() + 1", "return r.Faults() + 1", "TestLiar|TestDividing",
 	},
 	{
-		"a new view that forgets what was prepared", "view.go", "p.Decision.Version == version+1 &&", "p.Decision.Version == 0 &&", "TestIsolating",
+		"a new view that forgets what was prepared", "view.go", "p.Decision.Version == version+1 &&", "p.Decision.Version == 0 &&", "TestIsolating|TestDividing",
 	},
 	{
 		"a second proposal prepared in one view", "propose.go",
@@ -25,6 +25,9 @@ var mutants = []struct {
 	},
 	{
 		"a vote in a view that was left", "view.go", "if !newer(m, r.changes[from])", "if r.state.Changing = false; !newer(m, r.changes[from])", "TestRough|TestDividing",
+	},
+	{
+		"a promise that is not durable", "step.go", "r.out.Sync = r.promises()", "r.out.Sync = false", "TestCrashing",
 	},
 }
 

@@ -15,6 +15,7 @@ type node struct {
 	lies   bool
 
 	disk    disk
+	durable disk         // what a crash of the machine leaves for sure
 	replica *bft.Replica // nil while it is down
 	life    int          // counts boots, so that events of an earlier one are void
 	timer   uint64       // the token that counts
@@ -53,7 +54,13 @@ func (n *node) boot() {
 	}
 }
 
+// crash ends the process, or the machine, which takes what was not durable
+// with it.
 func (n *node) crash() {
+	if n.world.random.IntN(2) == 0 {
+		n.disk = n.durable
+		n.world.watch.lost(n.member, len(n.disk.log))
+	}
 	n.replica = nil
 	n.life++
 	n.world.report.Crashes++
@@ -97,10 +104,17 @@ func (n *node) crashIn(e bft.Effects) {
 }
 
 func (n *node) persist(e bft.Effects) {
+	n.write(e)
+	if e.Sync {
+		n.durable = n.disk
+	}
+}
+
+func (n *node) write(e bft.Effects) {
 	if e.State != nil {
 		n.disk.saved.State = *e.State
 	}
-	n.disk.saved.Proposals = append(n.disk.saved.Proposals, e.Store...)
+	n.disk.saved.Proposals = slices.Concat(n.disk.saved.Proposals, e.Store)
 	c := e.Commit
 	if c == nil {
 		return

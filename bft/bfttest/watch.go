@@ -68,6 +68,11 @@ func (w *watch) committed(member int, ring bft.RingCert, c bft.Committed) {
 	}
 }
 
+// lost notes that a member has only so many versions on its disk after a crash.
+func (w *watch) lost(member, versions int) {
+	w.last[member] = min(w.last[member], wire.Version(versions))
+}
+
 // said checks what an honest member signs.
 func (w *watch) said(member int, m bft.Message) {
 	switch m := m.(type) {

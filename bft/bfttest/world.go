@@ -103,6 +103,7 @@ func newWorld(o Options) *world {
 	for i := range o.Members + o.Liars {
 		n := &node{world: w, id: i, member: i % o.Members, lies: i%o.Members < o.Liars}
 		n.disk.saved.Root = wire.NodeHash{'r', 'o', 'o', 't'}
+		n.durable = n.disk
 		w.nodes = append(w.nodes, n)
 		n.boot()
 	}

@@ -48,9 +48,9 @@ func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options))
 func TestRough(t *testing.T)    { runs(t, 200, 4, 0, nil) }
 func TestLiar(t *testing.T)     { runs(t, 300, 4, 1, nil) }
 func TestTwoLiars(t *testing.T) { runs(t, 40, 7, 2, nil) }
-func TestDividing(t *testing.T) { runs(t, 100, 4, 0, func(o *Options) { o.Divide = 0.02 }) }
+func TestDividing(t *testing.T) { runs(t, 200, 4, 0, func(o *Options) { o.Divide = 0.02 }) }
 func TestIsolating(t *testing.T) {
-	runs(t, 200, 4, 0, func(o *Options) { o.Isolate, o.Drop, o.DelayMilliMax, o.Events = 1, 0.3, 600, 400 })
+	runs(t, 400, 4, 0, func(o *Options) { o.Isolate, o.Drop, o.DelayMilliMax, o.Events = 1, 0.3, 600, 400 })
 }
 func TestCrashing(t *testing.T) { runs(t, 100, 4, 0, func(o *Options) { o.Crash = 0.03 }) }
 func TestOneMember(t *testing.T) {

@@ -61,7 +61,7 @@ type Config struct {
 	// Timeout is how long waiting work may stand still before the leader of a
 	// ring is suspected; the default is a second.
 	Timeout time.Duration
-	// Committed, if not nil, is told of every version that has become durable
+	// Committed, if not nil, is told of every version that has been committed
 	// here; with a next ring, the version names one that orders from then on,
 	// and Head has the link to it. Behind, if not nil, is told that members of a
 	// later epoch have spoken: Join or Retire should follow. Both are called on

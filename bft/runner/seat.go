@@ -308,7 +308,7 @@ func (s *seat) persist(e bft.Effects) error {
 		wrote = count.changes > 0
 		return err
 	})
-	if err != nil || !wrote {
+	if err != nil || !wrote || !e.Sync {
 		return err
 	}
 	return s.host.Store.Sync()

@@ -22,8 +22,8 @@ type answer struct {
 	err   error
 }
 
-// Submit orders an update and returns when it is part of a version that is
-// durable here. If the context ends first the update may still be ordered. A
+// Submit orders an update and returns when it is part of a version that a quorum
+// cannot lose, whatever crashes. If the context ends first the update may still be ordered. A
 // retried update is ordered again; that it is not applied again is the
 // executor's business. Errors: ErrUnknownObject, ErrBusy, ErrTooLarge, ErrClosed,
 // Admit's, the executor's and the store's.
