@@ -24,8 +24,18 @@ type seen struct {
 	entry *objects.Entry
 }
 
-// look finds the entry that a REF names in the version that it selects.
+// look finds the entry that a REF names in the version that it selects. Before
+// it says that there is none it asks all members of the ring: somebody may have
+// just been told where to look.
 func (b backend) look(ctx context.Context, ref, consistency string) (v seen, err error) {
+	v, err = b.lookOnce(ctx, ref, consistency)
+	if errs.KindOf(err) == errs.NotFound && v.Snapshot != nil && consistency != api.Any && b.ring.renew(ctx, v.Object) > v.Version {
+		return b.lookOnce(ctx, ref, consistency)
+	}
+	return v, err
+}
+
+func (b backend) lookOnce(ctx context.Context, ref, consistency string) (v seen, err error) {
 	if v, err = b.version(ctx, ref, consistency); err != nil {
 		return v, err
 	}

@@ -264,6 +264,21 @@ func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, e
 	return known{}, errs.New("ask ring", object.String(), errs.NoQuorum, errors.Join(causes...))
 }
 
+// renew asks all members for their heads, not only the first that answers, and
+// returns the newest version known then.
+func (r *ring) renew(ctx context.Context, object wire.ObjectID) wire.Version {
+	k, err := r.find(ctx, object)
+	if err != nil {
+		return 0
+	}
+	for _, s := range r.standings(ctx, object, k) {
+		if s.answers() {
+			k = r.heads.learn(object, s.head, s.verified)
+		}
+	}
+	return k.verified.Decision.Version
+}
+
 // export makes it the gateway's.
 func (k known) export() objects.Head {
 	d := k.verified.Decision
