@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -66,4 +67,15 @@ func (r *Refusal) check() error {
 		return fmt.Errorf("%w: refusal of kind %d with %d bytes of text", ErrProtocol, r.Kind, len(r.Text))
 	}
 	return nil
+}
+
+// Denies reports whether an error is a holder's own word that it does not have a
+// share, or an answer that proves that it does not. Any other error says nothing
+// about the share.
+func Denies(err error) bool {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r.Kind == RefusedNotFound || r.Kind == RefusedDamaged
+	}
+	return errors.Is(err, ErrLied)
 }

@@ -78,6 +78,12 @@ func (k *Keeper) audit(ctx context.Context, e *entry) {
 		k.mu.Unlock()
 		return
 	}
+	k.auditExtent(ctx, e, m)
+}
+
+// auditExtent audits all copies whose holders answer, and writes down what came
+// of it.
+func (k *Keeper) auditExtent(ctx context.Context, e *entry, m *extent.Manifest) {
 	k.mu.Lock()
 	var asked []*held
 	for _, h := range e.copies {
@@ -142,7 +148,7 @@ func (k *Keeper) note(e *entry, h *held, err error, late bool) {
 	case errors.Is(err, transfer.ErrLied):
 		c.Lied++
 		e.drop(h)
-	case lacks(err):
+	case transfer.Denies(err):
 		c.Missing++
 		e.drop(h)
 	case late:
@@ -151,12 +157,6 @@ func (k *Keeper) note(e *entry, h *held, err error, late bool) {
 	default:
 		h.doubt = true // it could not be asked: that is for its silence to say
 	}
-}
-
-// lacks reports whether a holder said itself that it does not have the share.
-func lacks(err error) bool {
-	var refusal *transfer.Refusal
-	return errors.As(err, &refusal) && (refusal.Kind == transfer.RefusedNotFound || refusal.Kind == transfer.RefusedDamaged)
 }
 
 // manifest fetches an extent's manifest and learns its code.

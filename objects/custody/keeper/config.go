@@ -72,7 +72,8 @@ type Config struct {
 	Fetcher Fetcher
 	Orders  Orders
 	Store   kv.Store
-	// Threshold says at how many shares a (k, n) extent is repaired.
+	// Threshold says at how many shares a (k, n) extent is repaired. Of the
+	// Keeper it may ask nothing but what was Measured.
 	Threshold func(k, n int) int
 	// Busy reports whether users of this peer move data just now.
 	Busy   func() bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -27,6 +28,10 @@ type Keeper struct {
 	queue     custody.Queue[name]
 	admission custody.Admission
 	awake     float64 // seconds that Run has seen pass
+	noted     float64 // seconds of measured on disk
+
+	// measured is read by Threshold's own side while mu is held.
+	measured atomic.Pointer[custody.Measured]
 }
 
 // object is one that this peer has custody of.
@@ -78,7 +83,7 @@ type held struct {
 // New returns a Keeper. Run makes it work.
 func New(c Config) *Keeper {
 	c.defaults()
-	return &Keeper{
+	k := &Keeper{
 		Config:    c,
 		bytes:     rate.NewLimiter(rate.Limit(c.BytesPerSecond), max(c.BytesPerSecond, 1)),
 		audits:    rate.NewLimiter(rate.Limit(c.AuditsPerSecond), 64),
@@ -88,6 +93,8 @@ func New(c Config) *Keeper {
 		peers:     make(map[wire.PeerID]*peer),
 		admission: custody.Admission{JobsMax: c.RepairsMax, BytesMax: repairBytesMax},
 	}
+	k.measured.Store(new(custody.Measured))
+	return k
 }
 
 // Run keeps what is in custody until the context ends.
@@ -96,6 +103,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	defer work.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	k.recall()
 	work.Go(func() { k.auditor(ctx) })
 	work.Go(func() { k.renewer(ctx) })
 	for range k.RepairsMax {

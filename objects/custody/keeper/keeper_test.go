@@ -242,11 +242,16 @@ func (s *sea) Bring(_ context.Context, _ wire.ObjectID, p wire.PeerID, _ *extent
 
 // keeper returns a custodian of the sea that has not begun.
 func (s *sea) keeper() *Keeper {
-	return New(Config{
-		Self: s.self, Objects: s, Peers: s, Fetcher: s, Orders: s, Store: s.store,
-		Threshold: func(_, _ int) int { return testThreshold }, Random: s,
+	var k *Keeper
+	k = New(Config{
+		Self: s.self, Objects: s, Peers: s, Fetcher: s, Orders: s, Store: s.store, Random: s,
+		Threshold: func(_, _ int) int {
+			k.Measured() // as a planner does
+			return testThreshold
+		},
 		DeadAfter: 12 * time.Hour, AuditEvery: 24 * time.Hour,
 	})
+	return k
 }
 
 // Read is the sea's randomness.
@@ -564,6 +569,45 @@ func TestABadlyEncodedExtentIsLeftAlone(t *testing.T) {
 			defer k.mu.Unlock()
 			if !k.order[0].failed || k.queue.Len() > 0 {
 				t.Error("it is tried again and again")
+			}
+		})
+	})
+}
+
+func TestMendRebuildsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSea(t, 20)
+		s.during(func(k *Keeper) {
+			after(time.Hour)
+			s.kill(0)
+			after(10 * time.Minute)
+			rebuilt, err := k.Mend(t.Context(), wire.ObjectID{7}, func(_, _ int) {})
+			if err != nil || rebuilt != 1 || s.live() != testN {
+				t.Errorf("%d rebuilt, %v; %d of %d live", rebuilt, err, s.live(), testN)
+			}
+			s.kill(1, 2, 3, 4, 5)
+			after(10 * time.Minute)
+			if _, err := k.Mend(t.Context(), wire.ObjectID{7}, func(_, _ int) {}); errs.KindOf(err) != errs.TooFew {
+				t.Errorf("with fewer than %d shares: %v", testK, err)
+			}
+			if _, err := k.Mend(t.Context(), wire.ObjectID{8}, func(_, _ int) {}); errs.KindOf(err) != errs.NotFound {
+				t.Errorf("of another's object: %v", err)
+			}
+		})
+	})
+}
+
+func TestWhatIsMeasuredOutlastsARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSea(t, 20)
+		s.during(func(k *Keeper) {
+			s.kill(0, 1)
+			after(9 * 24 * time.Hour)
+		})
+		s.during(func(k *Keeper) {
+			availability, days, ok := k.Measured().Figures()
+			if !ok || availability < 0.9 || days > 200 || k.Measured().Lost != 2 {
+				t.Errorf("after nine days with two losses: availability %.2f, %.0f days, %v", availability, days, ok)
 			}
 		})
 	})

@@ -64,7 +64,7 @@ func (k *Keeper) renew(ctx context.Context, e *entry) {
 		switch {
 		case err == nil:
 			h.renewed = unixNow()
-		case lacks(err):
+		case transfer.Denies(err):
 			h.peer.conduct.Missing++
 			e.drop(h)
 		default:

@@ -72,6 +72,9 @@ func (k *Keeper) list(n name, x Extent) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.extents[n] != nil {
+		return nil
+	}
 	e := &entry{name: n, of: k.objects[n.object], k: x.K, n: x.N}
 	if found {
 		e.audited = record.Audited

@@ -40,11 +40,15 @@ func (k *Keeper) look(seconds float64) {
 		others--
 	}
 	cutOff := custody.CutOff(others, known)
+	nowLost := 0
 	for id, p := range k.peers {
 		was, wasLost := p.answers, p.isLost(k.DeadAfter)
 		p.answers = answering[id]
 		p.silence = p.silence.Step(p.answers, cutOff, seconds, k.tick().Seconds())
 		lost := p.isLost(k.DeadAfter)
+		if lost && !wasLost {
+			nowLost++
+		}
 		if was != p.answers || wasLost != lost {
 			changed = true
 		}
@@ -55,13 +59,21 @@ func (k *Keeper) look(seconds float64) {
 			save = append(save, p)
 		}
 	}
+	if seconds > 0 && !cutOff {
+		measured := k.Measured().Step(known, others, nowLost, min(seconds, 3*k.tick().Seconds()))
+		k.measured.Store(&measured)
+	}
 	if changed {
 		k.judgeAll()
 	}
+	note := k.Measured().Seconds-k.noted > measuredSavedEvery.Seconds()
 	waiting := k.queue.Len() > 0
 	k.mu.Unlock()
 	for _, p := range save {
 		k.savePeer(p)
+	}
+	if note {
+		k.saveMeasured()
 	}
 	if waiting {
 		k.stir()

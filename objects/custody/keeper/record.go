@@ -15,6 +15,8 @@ const (
 	classExtent = 'e' // object, extent → extentRecord
 	classPeer   = 'p' // peer → peerRecord
 
+	classMeasured = 'm' // nothing → measuredRecord
+
 	recordFormat         = 1
 	extentRecordBytesMax = 64 << 10
 	peerRecordBytesMax   = 256

@@ -26,6 +26,15 @@ func FuzzPeerRecord(f *testing.F) {
 	})
 }
 
+func FuzzMeasuredRecord(f *testing.F) {
+	f.Add(wire.Marshal(measuredRecord{Format: 1, Seconds: 100, Peers: 900, Answered: 800, Lost: 2}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := parseMeasuredRecord(b); err == nil && !bytes.Equal(wire.Marshal(r), b) {
+			t.Errorf("%x encodes to %x", b, wire.Marshal(r))
+		}
+	})
+}
+
 func TestADamagedRecordIsNone(t *testing.T) {
 	store := kvtest.NewMemory()
 	p := wire.PeerID{1}

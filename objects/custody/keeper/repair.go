@@ -121,36 +121,46 @@ func (k *Keeper) repair(ctx context.Context, e *entry) error {
 	shares, holders := k.standings(e)
 	tally, code := custody.Count(shares), k.code(e)
 	v := custody.Judge(code, tally)
-	source, proof := k.source(e), e.of.proof
 	k.mu.Unlock()
 	if !v.IsDue(code, tally) {
 		k.save(e)
 		return nil
 	}
-	wanted := custody.Wanted(code, v, shares)
+	placed, err := k.rebuild(ctx, e, m, holders, custody.Wanted(code, v, shares))
+	if placed > 0 {
+		k.Log.Info("custody: repaired", "extent", e.extent.String(), "live", tally.Live, "rebuilt", placed)
+	}
+	return err
+}
+
+// rebuild computes shares and brings them to peers that are chosen beside the
+// present holders. It returns how many were placed, and an error unless all
+// were.
+func (k *Keeper) rebuild(ctx context.Context, e *entry, m *extent.Manifest, holders []wire.PeerID, wanted []int) (placed int, err error) {
+	k.mu.Lock()
+	source, proof := k.source(e), e.of.proof
+	k.mu.Unlock()
+	defer k.save(e)
 	targets := plan.Replace(e.k, m.ShareBytes(), holders, wanted, k.candidates(), k.nonce())
 	if slices.Index(targets, wire.PeerID{}) == 0 {
-		return errs.Newf("repair extent", e.extent.String(), errs.Full, "no peer has room for its shares")
+		return 0, errs.Newf("repair extent", e.extent.String(), errs.Full, "no peer has room for its shares")
 	}
 	if err := k.spend(ctx, (e.k+len(wanted))*m.ShareBytes()); err != nil {
-		return err
+		return 0, err
 	}
 	rebuilt, err := k.Fetcher.Rebuild(ctx, source, wanted)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	placed := 0
 	for i, share := range wanted {
 		if k.place(ctx, e, m, share, rebuilt[share], targets[i], proof) {
 			placed++
 		}
 	}
-	k.save(e)
-	k.Log.Info("custody: repaired", "extent", e.extent.String(), "live", tally.Live, "rebuilt", placed, "wanted", len(wanted))
 	if placed < len(wanted) {
-		return errs.Newf("repair extent", e.extent.String(), errs.TooFew, "%d of %d shares found a holder", placed, len(wanted))
+		return placed, errs.Newf("repair extent", e.extent.String(), errs.TooFew, "%d of %d shares found a holder", placed, len(wanted))
 	}
-	return nil
+	return placed, nil
 }
 
 // candidates are the peers that may take shares.
