@@ -24,6 +24,12 @@ type ExtentHealth struct {
 	Extent  wire.ExtentID
 	K, N    int
 	Alive   int // distinct shares that a holder proved
+	Silent  int // further ones whose holders could not be asked
+	// RepairAt is the number of live shares at which it is repaired, and Risk
+	// the probability that it is lost within a year.
+	RepairAt int
+	Risk     float64
+
 	Holders []wire.PeerID
 	Healthy bool
 	Tree    bool // it holds nodes of the tree, not blocks of files
@@ -152,24 +158,36 @@ func (g *Gateway) probe(ctx context.Context, x *ExtentHealth, source transfer.So
 	}
 	x.K, x.N = int(m.K), int(m.N)
 	alive := transfer.Source{Extent: x.Extent}
+	silent := make(map[int]bool)
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	for _, held := range g.Fetcher.Holders(ctx, source) {
 		asked.Go(func() {
-			if _, err := g.Fetcher.Probe(ctx, held.Peer, m, held.Share, g.nonce()); err != nil {
-				return
-			}
+			_, err := g.Fetcher.Probe(ctx, held.Peer, m, held.Share, g.nonce())
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				silent[held.Share] = silent[held.Share] || !transfer.Denies(err)
+				return
+			}
 			alive.Holders = append(alive.Holders, held)
 		})
 	}
 	asked.Wait()
+	for _, h := range alive.Holders {
+		delete(silent, h.Share)
+	}
+	for _, is := range silent {
+		if is {
+			x.Silent++
+		}
+	}
 	x.judge(g, alive)
 }
 
-// judge compares what is alive with what the plan asks for the peers at hand:
-// while there is no other peer, one copy here is all that can be had.
+// judge compares what is alive with the plan for the peers at hand: more must
+// live than call for a repair. While there is no other peer, one copy here is
+// all that can be had.
 func (x *ExtentHealth) judge(g *Gateway, alive transfer.Source) {
 	shares := make(map[int]bool)
 	holders := make(map[wire.PeerID]bool)
@@ -178,21 +196,28 @@ func (x *ExtentHealth) judge(g *Gateway, alive transfer.Source) {
 	}
 	x.Alive = len(shares)
 	x.Holders = slices.SortedFunc(maps.Keys(holders), func(a, b wire.PeerID) int { return slices.Compare(a[:], b[:]) })
-	peers := len(g.Peers.Candidates())
+	goal := g.Assumed()
+	x.RepairAt = g.Threshold(x.K, x.N)
+	x.Risk = plan.RiskOn(goal, x.K, x.Alive, x.N, x.RepairAt, len(holders))
 	needed := x.K
-	if peers > 1 {
-		needed = plan.Enough(x.K, x.N, min(peers, x.N))
+	if goal.Peers > 1 {
+		needed = min(x.RepairAt+1, x.N)
 	}
-	thin := peers > 1 && g.Thin(alive)
+	thin := goal.Peers > 1 && g.Thin(alive)
 	x.Healthy = x.Alive >= needed && !thin
+	fail := func(kind errs.Kind, format string, args ...any) {
+		x.Err = errs.Newf("check extent", x.Extent.String(), kind, format, args...)
+	}
 	switch {
+	case x.Alive+x.Silent < x.K:
+		fail(errs.Damaged, "%d shares answer and %d may come back, %d are needed", x.Alive, x.Silent, x.K)
 	case x.Alive < x.K:
-		x.Err = errs.Newf("check extent", x.Extent.String(), errs.TooFew, "%d shares answer, %d are needed", x.Alive, x.K)
+		fail(errs.TooFew, "%d shares answer, %d are needed", x.Alive, x.K)
 	case x.Alive < needed:
-		x.Err = errs.Newf("check extent", x.Extent.String(), errs.TooFew, "%d shares answer, %d make it safe", x.Alive, needed)
+		fail(errs.TooFew, "%d shares answer, %d make it safe", x.Alive, needed)
 	case thin:
-		x.Err = errs.Hint(errs.Newf("check extent", x.Extent.String(), errs.TooFew, "its shares lie on %d of %d peers", len(x.Holders), peers),
-			"put it again to spread it")
+		fail(errs.TooFew, "its shares lie on %d of %d peers", len(x.Holders), goal.Peers)
+		x.Err = errs.Hint(x.Err, "put it again to spread it")
 	}
 }
 

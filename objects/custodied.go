@@ -37,9 +37,3 @@ func (g *Gateway) ExtentsAt(ctx context.Context, object wire.ObjectID, head Head
 	}
 	return nil
 }
-
-// Threshold says at how many live shares a (k, n) extent is to be repaired, by
-// the plan for the peers at hand.
-func (g *Gateway) Threshold(k, n int) int {
-	return g.planner.redundancy(len(g.Peers.Candidates())).Threshold(k, n)
-}

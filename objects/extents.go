@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"sync"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
@@ -20,13 +19,14 @@ const smallExtentBytes = 32 << 10
 type extentWriter struct {
 	g      *Gateway
 	object wire.ObjectID
+	nines  float64  // of durability that are wanted; 0: as everywhere
 	held   [][]byte // before the code is chosen
 	bytes  int64
 	upload *transfer.Upload
 }
 
-func (g *Gateway) newExtent(object wire.ObjectID) *extentWriter {
-	return &extentWriter{g: g, object: object}
+func (g *Gateway) newExtent(object wire.ObjectID, nines float64) *extentWriter {
+	return &extentWriter{g: g, object: object, nines: nines}
 }
 
 // add appends a block, which must not be changed afterwards.
@@ -71,7 +71,7 @@ func (w *extentWriter) open(ctx context.Context) (err error) {
 	if w.upload != nil {
 		return nil
 	}
-	if w.upload, err = w.g.startUpload(ctx, w.object, w.bytes); err != nil {
+	if w.upload, err = w.g.startUpload(ctx, w.object, w.bytes, w.nines); err != nil {
 		return err
 	}
 	for _, b := range w.held {
@@ -85,9 +85,9 @@ func (w *extentWriter) open(ctx context.Context) (err error) {
 
 // startUpload opens streams to the holders of an extent of at least so many
 // bytes.
-func (g *Gateway) startUpload(ctx context.Context, object wire.ObjectID, bytes int64) (*transfer.Upload, error) {
+func (g *Gateway) startUpload(ctx context.Context, object wire.ObjectID, bytes int64, nines float64) (*transfer.Upload, error) {
 	all := g.Peers.Candidates()
-	k, n := plan.ForExtent(g.planner.redundancy(len(all)), bytes)
+	k, n := plan.ForExtent(g.redundancy(nines), bytes)
 	var seed [32]byte
 	if _, err := g.Random.Read(seed[:]); err != nil {
 		return nil, errs.Wrap("choose holders", "", err)
@@ -114,25 +114,6 @@ func (g *Gateway) askable(n int, all []plan.Candidate) []plan.Candidate {
 	return all
 }
 
-// planner remembers the plan for the present number of peers: planning takes
-// longer than a small put should.
-type planner struct {
-	mu    sync.Mutex
-	peers int
-	plan  plan.Redundancy
-}
-
-func (p *planner) redundancy(peers int) plan.Redundancy {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.plan.K == 0 || p.peers != peers {
-		goal := plan.DefaultGoal()
-		goal.Peers = peers
-		p.peers, p.plan = peers, plan.Plan(goal)
-	}
-	return p.plan
-}
-
 func without(all []plan.Candidate, self wire.PeerID) []plan.Candidate {
 	others := make([]plan.Candidate, 0, len(all))
 	for _, c := range all {
@@ -145,7 +126,7 @@ func without(all []plan.Candidate, self wire.PeerID) []plan.Candidate {
 
 // Upload stores blocks as one extent; it serves the archive.
 func (g *Gateway) Upload(ctx context.Context, object wire.ObjectID, blocks [][]byte) (transfer.Source, error) {
-	w := g.newExtent(object)
+	w := g.newExtent(object, 0)
 	defer w.abort()
 	for _, b := range blocks {
 		if err := w.add(ctx, b); err != nil {

@@ -64,6 +64,10 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 
+	// Goal returns what is wanted of the redundancy and known of the peers; nil
+	// assumes plan.DefaultGoal.
+	Goal func() plan.Goal
+
 	// LeaseSeconds is how long holders are asked to keep shares, in seconds of
 	// their own uptime; the default is 90 days.
 	LeaseSeconds uint64
@@ -85,6 +89,9 @@ type Gateway struct {
 func New(c Config) *Gateway {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Goal == nil {
+		c.Goal = plan.DefaultGoal
 	}
 	if c.LeaseSeconds == 0 {
 		c.LeaseSeconds = 90 * 24 * 3600

@@ -21,6 +21,9 @@ type File struct {
 	// Compare says that a file with the content and attributes that are there
 	// already makes no change.
 	Compare bool
+	// Nines is the durability that is wanted of it, per extent and year; 0: what
+	// the volume's policy says.
+	Nines float64
 	Condition
 }
 
@@ -58,7 +61,12 @@ func (g *Gateway) Put(ctx context.Context, d Dest, f File, content io.Reader) (C
 	if err := t.check(f.Condition); err != nil {
 		return Change{}, err
 	}
+	nines, err := s.nines(ctx, f.Nines)
+	if err != nil {
+		return Change{}, err
+	}
 	w := g.newWriter(ctx, d.Object)
+	w.want(nines)
 	change := Change{Path: t.path()}
 	if t.old != nil {
 		change.Previous = t.old.Changed

@@ -39,6 +39,8 @@ type TreeOptions struct {
 	// Seen is the version in which the tree's owner saw what is Gone; zero is the
 	// newest.
 	Seen wire.Version
+	// Nines is as in File.
+	Nines float64
 }
 
 // treeWriter writes a tree into a volume.
@@ -75,7 +77,12 @@ func (g *Gateway) PutTree(ctx context.Context, d Dest, c Condition, o TreeOption
 	if err := t.top.check(c); err != nil {
 		return Change{}, err
 	}
+	nines, err := s.nines(ctx, o.Nines)
+	if err != nil {
+		return Change{}, err
+	}
 	t.w = g.newWriter(ctx, d.Object)
+	t.w.want(nines)
 	err = t.copy(tree, c)
 	t.change.Report, err = t.w.finish(err)
 	t.change.Bytes = t.bytes

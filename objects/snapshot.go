@@ -74,3 +74,22 @@ func (s *Snapshot) scoped(ctx context.Context) (bool, error) {
 	w, err := update.ParseWriter(e.Value)
 	return !w.Scope.IsZero(), err
 }
+
+// policy returns what the owner wants of the object.
+func (s *Snapshot) policy(ctx context.Context) (update.Policy, error) {
+	e, found, err := s.state.Get(ctx, update.PolicyKey())
+	if err != nil || !found {
+		return update.DefaultPolicy(), err
+	}
+	return update.ParsePolicy(e.Value)
+}
+
+// nines returns the durability that is wanted of what is written: as asked, or,
+// if 0 is, what the volume's policy says.
+func (s *Snapshot) nines(ctx context.Context, asked float64) (float64, error) {
+	if asked > 0 {
+		return asked, nil
+	}
+	policy, err := s.policy(ctx)
+	return float64(policy.Nines), err
+}

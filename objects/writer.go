@@ -45,6 +45,7 @@ type group struct {
 type writer struct {
 	g      *Gateway
 	object wire.ObjectID
+	nines  float64 // of durability that are wanted; 0: as everywhere
 
 	ctx    context.Context // ends when any part of the writer fails
 	parts  *errgroup.Group
@@ -78,8 +79,11 @@ func (g *Gateway) newWriter(ctx context.Context, object wire.ObjectID) *writer {
 	return w
 }
 
+// want says how durable what is written from now on is to be.
+func (w *writer) want(nines float64) { w.nines, w.open.extent.nines = nines, nines }
+
 func (w *writer) newGroup() *group {
-	return &group{extent: w.g.newExtent(w.object), stored: make(chan struct{})}
+	return &group{extent: w.g.newExtent(w.object, w.nines), stored: make(chan struct{})}
 }
 
 // add sends a sealed block on its way; ref is complete but for its place.
