@@ -223,6 +223,16 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 	if err != nil {
 		return api.CheckReport{}, err
 	}
+	rebuilt := 0
+	if r.Repair {
+		if rebuilt, err = b.mend(ctx, v.Object); err != nil {
+			return api.CheckReport{}, err
+		}
+	}
+	unarchived, err := b.isUnarchived(ctx, v.Object)
+	if err != nil {
+		return api.CheckReport{}, err
+	}
 	hint, err := b.ring.archives(ctx, v.Object)
 	if err != nil {
 		return api.CheckReport{}, err
@@ -231,6 +241,8 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 		api.Report(ctx, api.Progress{Phase: "checking", Done: int64(done), Total: int64(total), Unit: "extents"})
 	})
 	report := checkReport(v, h)
+	report.Rebuilt = rebuilt
+	b.figures(v.Object, &report)
 	if r.Verify && (errs.KindOf(err) == errs.TooFew || errs.KindOf(err) == errs.Damaged) {
 		problem(&report, report.Path, errs.KindOf(err), err.Error())
 		err = nil
@@ -238,8 +250,7 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 	if err != nil {
 		return report, err
 	}
-	pending, err := b.ring.archiver.Pending(v.Object)
-	if pending && !b.alone() {
+	if unarchived && !b.alone() {
 		problem(&report, "/", errs.TooFew, "the newest versions of the volume's tree are not archived yet")
 	}
 	return report, err
@@ -256,7 +267,7 @@ func checkReport(v seen, h objects.Health) api.CheckReport {
 		Files: h.Files, Bytes: h.Bytes, Verified: h.Verified, Alone: h.Alone,
 	}
 	for _, x := range h.Extents {
-		line := api.ExtentReport{Extent: x.Extent.String(), K: x.K, N: x.N, Alive: x.Alive}
+		line := api.ExtentReport{Extent: x.Extent.String(), K: x.K, N: x.N, Alive: x.Alive, Repair: x.RepairAt, Risk: x.Risk}
 		for _, p := range x.Holders {
 			line.Holders = append(line.Holders, p.String())
 		}

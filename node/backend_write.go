@@ -27,7 +27,10 @@ func (b backend) Init(ctx context.Context, r api.InitRequest) (api.Volume, error
 	if r.Ring != 0 && (r.Ring < 1 || r.Ring > wire.RingMembersMax || r.Ring%3 != 1) {
 		return api.Volume{}, errs.Newf("make volume", petname+":", errs.Usage, "a ring has 1, 4, 7 or 10 members, not %d", r.Ring)
 	}
-	v, err := b.newVolume(ctx, petname, r.Ring)
+	if err := checkNines(r.Nines); err != nil {
+		return api.Volume{}, err
+	}
+	v, err := b.newVolume(ctx, petname, r.Ring, r.Nines)
 	if err != nil {
 		return api.Volume{}, err
 	}
@@ -55,8 +58,11 @@ func (b backend) Put(ctx context.Context, r api.PutRequest, body io.Reader) (api
 	if err != nil {
 		return api.PutResult{}, err
 	}
+	if err := checkNines(r.Nines); err != nil {
+		return api.PutResult{}, err
+	}
 	f := objects.File{
-		Kind: update.KindFile, Attr: attr(r.Mode, r.ModTime, r.Symlink), Named: true,
+		Kind: update.KindFile, Attr: attr(r.Mode, r.ModTime, r.Symlink), Named: true, Nines: float64(r.Nines),
 		Condition: condition(r.IfAbsent, r.IfVersion),
 	}
 	if r.Symlink != "" {
@@ -71,7 +77,11 @@ func (b backend) PutTree(ctx context.Context, r api.PutTreeRequest, tree api.Tre
 	if err != nil {
 		return api.PutResult{}, err
 	}
-	change, err := b.gateway.PutTree(ctx, d, condition(r.IfAbsent, r.IfVersion), objects.TreeOptions{Checksum: r.Checksum, Seen: wire.Version(r.Seen)}, treeReader{tree})
+	if err := checkNines(r.Nines); err != nil {
+		return api.PutResult{}, err
+	}
+	options := objects.TreeOptions{Checksum: r.Checksum, Seen: wire.Version(r.Seen), Nines: float64(r.Nines)}
+	change, err := b.gateway.PutTree(ctx, d, condition(r.IfAbsent, r.IfVersion), options, treeReader{tree})
 	return b.finish(ctx, d.Object, change, r.Until, err)
 }
 

@@ -27,9 +27,11 @@ const (
 )
 
 // newVolume makes a volume that a ring of so many peers orders, or as many as
-// there are; 0 is what the default policy says.
-func (n *Node) newVolume(ctx context.Context, petname string, ringSize int) (envelope.Volume, error) {
+// there are; 0 is what the default policy says. nines is the durability of what
+// is put into it.
+func (n *Node) newVolume(ctx context.Context, petname string, ringSize, nines int) (envelope.Volume, error) {
 	policy := update.DefaultPolicy()
+	policy.Nines = uint8(nines)
 	if ringSize != 0 {
 		policy.RingSize = uint8(ringSize)
 	}

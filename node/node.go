@@ -136,7 +136,7 @@ func (n *Node) openGateway(context.Context) error {
 	streams := userNetwork{network{n.host, n.census.Lost}, &n.traffic}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
 	n.gateway = objects.New(objects.Config{
-		Self: n.host.Self(), Author: author{n.volumes}, Ring: n.ring, Peers: n,
+		Self: n.host.Self(), Author: author{n.volumes}, Ring: n.ring, Peers: n, Goal: n.goal,
 		Network: streams, Fetcher: n.fetcher, Nodes: nodes,
 		Random: rand.Reader, Now: time.Now, Log: n.log,
 	})

@@ -127,7 +127,7 @@ func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Tar
 	}
 	v, err := n.volumes.find(t.Petname)
 	if errs.KindOf(err) == errs.NotFound && create && t.Petname == homePetname {
-		v, err = n.newVolume(ctx, homePetname, 0)
+		v, err = n.newVolume(ctx, homePetname, 0, 0)
 		if err == nil {
 			backend{n}.rememberKeys(ctx, v)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 type check struct {
 	*app
 	verify bool
+	repair bool
 	all    bool
 }
 
@@ -24,12 +26,19 @@ func (a *app) checkVerb() *cobra.Command {
 		Use:   "check REF",
 		Short: "Ask every holder now whether it still has what it stores",
 		Long: `Ask every holder, now, for everything at and below REF, and say how many shares
-are alive and where. Exit code 8: something has too few; 12, with --verify:
-something is damaged beyond repair. The files that suffer are named.`,
+are alive and where, the weakest first. Exit code 8: something has too few; 12:
+something is beyond repair, because fewer shares are left than are needed or, with
+--verify, because bytes are not what was stored. The files that suffer are named.
+
+The peers that order a volume repair by themselves what falls to its threshold;
+--repair does it now, for every share that nobody proves, on a peer that is one of
+them or on the owner's. The probability of loss within a year is what the planner
+makes of the shares that live, see peerctl plan.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c.Context(), args[0]) },
 	}
 	c.Flags().BoolVar(&k.verify, "verify", false, "read and prove every byte instead of samples")
+	c.Flags().BoolVar(&k.repair, "repair", false, "rebuild first every share that nobody proves")
 	c.Flags().BoolVar(&k.all, "all", false, "show every extent and its holders")
 	return c
 }
@@ -40,7 +49,7 @@ func (k *check) run(ctx context.Context, arg string) error {
 		return err
 	}
 	m := k.meter("check "+shown(ref), 0)
-	report, err := k.peerd.Check(api.WithObserver(ctx, m), api.CheckRequest{Ref: ref, Consistency: k.consistency, Verify: k.verify})
+	report, err := k.peerd.Check(api.WithObserver(ctx, m), api.CheckRequest{Ref: ref, Consistency: k.consistency, Verify: k.verify, Repair: k.repair})
 	m.close()
 	if err != nil {
 		return err
@@ -69,11 +78,39 @@ func (k *check) text(r api.CheckReport) error {
 }
 
 func (k *check) extent(e api.ExtentReport) error {
-	text := fmt.Sprintf("extent %s: %d of %d shares alive, %d needed, on %s", e.Extent, e.Alive, e.N, e.K, count(len(e.Holders), "holder", "holders"))
+	text := fmt.Sprintf("extent %s: %d of %d shares on %s, needs %d, repaired at %d, %s, %s",
+		e.Extent, e.Alive, e.N, count(len(e.Holders), "peer", "peers"), e.K, e.Repair, audited(e.Audited), lossText(e.Risk))
 	if k.all {
 		text += "\n  " + strings.Join(e.Holders, "\n  ")
 	}
 	return k.print("%s", text)
+}
+
+func audited(when *time.Time) string {
+	if when == nil {
+		return "not audited from here"
+	}
+	ago := time.Since(*when)
+	switch {
+	case ago < time.Minute:
+		return "just audited"
+	case ago < time.Hour:
+		return fmt.Sprintf("last audited %d min ago", ago/time.Minute)
+	case ago < 48*time.Hour:
+		return fmt.Sprintf("last audited %d h ago", ago/time.Hour)
+	}
+	return fmt.Sprintf("last audited %d days ago", ago/(24*time.Hour))
+}
+
+// lossText writes a probability of loss.
+func lossText(p float64) string {
+	switch {
+	case p >= 1:
+		return "not to be read now"
+	case p >= 0.001:
+		return fmt.Sprintf("lost within a year with probability %.1f %%", 100*p)
+	}
+	return fmt.Sprintf("lost within a year with probability %.0e", p)
 }
 
 // summary says in a line how things are.
@@ -85,6 +122,12 @@ func summary(r api.CheckReport) string {
 	text := fmt.Sprintf("%s: %s, %s in %s", word, count(r.Files, "file", "files"), size(r.Bytes), count(len(r.Extents), "extent", "extents"))
 	if weakest, ok := weakest(r.Extents); ok {
 		text += fmt.Sprintf("; the weakest has %d of %d shares and needs %d", weakest.Alive, weakest.N, weakest.K)
+	}
+	if len(r.Extents) > 0 && r.Risk < 1 {
+		text += "; any of it is " + lossText(r.Risk)
+	}
+	if r.Rebuilt > 0 {
+		text += "; " + count(r.Rebuilt, "share", "shares") + " rebuilt"
 	}
 	if r.Verified > 0 {
 		text += "; " + size(r.Verified) + " read and proved"
@@ -117,5 +160,8 @@ func verdict(ref string, r api.CheckReport) error {
 		}
 	}
 	err := errs.Newf("check", shown(ref), kind, "not healthy; %s", count(len(r.Problems), "file suffers", "files suffer"))
-	return errs.Hint(err, "start more peers, or those that hold its shares; put again the files that are named")
+	if kind == errs.Damaged {
+		return errs.Hint(err, "put the files that are named again from where you have them; earlier versions may be whole")
+	}
+	return errs.Hint(err, "start more peers, or those that hold its shares, and wait, or repair now with --repair")
 }

@@ -28,6 +28,7 @@ type put struct {
 	exclude   []string
 	pin       bool
 	until     string
+	nines     int
 	guard     guard
 }
 
@@ -80,6 +81,7 @@ Exit code 0 means that the file is archived: this peer may die from then on.`,
 	f.StringArrayVar(&p.exclude, "exclude", nil, "with -r: leave out what matches `PATTERN`; may be repeated")
 	f.BoolVar(&p.pin, "pin", false, "print references to this version instead of the newest")
 	f.StringVar(&p.until, "until", string(api.Archived), "when to return: `ordered or archived`")
+	f.IntVar(&p.nines, "nines", 0, "durability, as for `peerctl plan` (default: as the volume says)")
 	f.BoolVar(&p.guard.absent, "if-absent", false, "refuse if the destination exists")
 	f.Uint64Var(&p.guard.version, "if-version", 0, "refuse if the destination changed after version `N`")
 	return c
@@ -123,7 +125,7 @@ func (p *put) one(ctx context.Context, file, dest string) error {
 		if dest == "" {
 			return usage("put - needs a DEST: standard input has no name")
 		}
-		r := api.PutRequest{Dest: dest, Mode: 0o644, ModTime: time.Now()}
+		r := api.PutRequest{Dest: dest, Mode: 0o644, ModTime: time.Now(), Nines: p.nines}
 		return p.file(ctx, "standard input", r, p.in, 0)
 	}
 	name, err := baseName(file)
@@ -146,7 +148,7 @@ func (p *put) one(ctx context.Context, file, dest string) error {
 func (p *put) kind(ctx context.Context, file, dest string, name api.Path, info fs.FileInfo) error {
 	switch {
 	case info.IsDir() && p.recursive:
-		return p.tree(ctx, file, api.PutTreeRequest{Dest: dest, Name: name})
+		return p.tree(ctx, file, api.PutTreeRequest{Dest: dest, Name: name, Nines: p.nines})
 	case info.IsDir():
 		return errs.Hint(errs.New("put", api.Path(file).String(), errs.Usage, errors.New("it is a directory")), "put -r stores directories")
 	case info.Mode()&(fs.ModeSocket|fs.ModeDevice) != 0:
@@ -157,7 +159,7 @@ func (p *put) kind(ctx context.Context, file, dest string, name api.Path, info f
 		return local.Failure("put", file, err)
 	}
 	defer f.Close()
-	r := api.PutRequest{Dest: dest, Name: name, Mode: local.Mode(info), ModTime: local.Time(info.ModTime())}
+	r := api.PutRequest{Dest: dest, Name: name, Mode: local.Mode(info), ModTime: local.Time(info.ModTime()), Nines: p.nines}
 	return p.file(ctx, file, r, f, info.Size())
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) initVerb() *cobra.Command {
-	ring := 0
+	ring, nines := 0, 0
 	c := &cobra.Command{
 		Use:   "init [PETNAME]",
 		Short: "Make a volume; prints its reference",
@@ -28,18 +28,19 @@ the ring is smaller, and grows when there are more.`,
 			if len(args) == 1 {
 				petname = args[0]
 			}
-			return a.makeVolume(c.Context(), petname, ring)
+			return a.makeVolume(c.Context(), petname, ring, nines)
 		},
 	}
 	c.Flags().IntVar(&ring, "ring", 0, "how many `peers` order its changes: 1, 4, 7 or 10 (default 4)")
+	c.Flags().IntVar(&nines, "nines", 0, "durability of what is put in it, as for `peerctl plan`")
 	return c
 }
 
-func (a *app) makeVolume(ctx context.Context, petname string, ring int) error {
+func (a *app) makeVolume(ctx context.Context, petname string, ring, nines int) error {
 	if err := checkPetname(petname); err != nil {
 		return err
 	}
-	v, err := a.peerd.Init(a.listening(ctx), api.InitRequest{Petname: petname, Ring: ring})
+	v, err := a.peerd.Init(a.listening(ctx), api.InitRequest{Petname: petname, Ring: ring, Nines: nines})
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ type Backend interface {
 	Editor
 	Sharer
 	KeyKeeper
+	Custody
 
 	// Open returns an entry and, for a file, the content of the wanted range,
 	// which the caller closes; for a directory or a link the reader is nil. The

@@ -27,7 +27,8 @@ const (
 // InitRequest asks for a new volume.
 type InitRequest struct {
 	Petname string `json:"petname"`
-	Ring    int    `json:"ring,omitempty"` // how many peers order it: 1, 4, 7 or 10; 0: 4, and as many as there are
+	Ring    int    `json:"ring,omitempty"`  // how many peers order it: 1, 4, 7 or 10; 0: 4, and as many as there are
+	Nines   int    `json:"nines,omitempty"` // durability of what is put in it, as in PlanRequest; 0: the default
 }
 
 // PutRequest asks to store a file, or a symbolic link.
@@ -46,6 +47,7 @@ type PutRequest struct {
 	IfVersion *uint64   `json:"if_version,omitempty"` // errs.Conflict if the entry changed after this version
 	IfAbsent  bool      `json:"if_absent,omitempty"`  // errs.Conflict if the entry exists
 	Until     State     `json:"until,omitempty"`      // when to return: Ordered or Archived; "" is Archived
+	Nines     int       `json:"nines,omitempty"`      // durability, as in PlanRequest; 0: what the volume says
 }
 
 // PutTreeRequest asks to store a tree.
@@ -62,6 +64,7 @@ type PutTreeRequest struct {
 	IfVersion *uint64 `json:"if_version,omitempty"`
 	IfAbsent  bool    `json:"if_absent,omitempty"`
 	Until     State   `json:"until,omitempty"`
+	Nines     int     `json:"nines,omitempty"`
 }
 
 // MkdirRequest asks for a directory.
@@ -111,4 +114,5 @@ type CheckRequest struct {
 	Ref         string `json:"ref"`
 	Consistency string `json:"consistency,omitempty"`
 	Verify      bool   `json:"verify,omitempty"` // read and prove every byte, not samples
+	Repair      bool   `json:"repair,omitempty"` // rebuild first what nobody proves; of a volume that is not in custody here errs.Refused
 }

@@ -101,22 +101,26 @@ type CheckReport struct {
 	Object   string         `json:"object"`
 	Path     Path           `json:"path"`
 	Version  uint64         `json:"version"`
-	Files    int            `json:"files"`    // looked at
-	Bytes    int64          `json:"bytes"`    // in them
-	Verified int64          `json:"verified"` // bytes read and proved
-	Alone    bool           `json:"alone"`    // this peer alone holds it: one copy
-	Extents  []ExtentReport `json:"extents"`
-	Problems []CheckProblem `json:"problems"` // the files that are short or damaged
+	Files    int            `json:"files"`             // looked at
+	Bytes    int64          `json:"bytes"`             // in them
+	Verified int64          `json:"verified"`          // bytes read and proved
+	Alone    bool           `json:"alone"`             // this peer alone holds it: one copy
+	Rebuilt  int            `json:"rebuilt,omitempty"` // shares, with Repair
+	Risk     float64        `json:"loss_per_year"`     // probability that part of it is lost within a year
+	Extents  []ExtentReport `json:"extents"`           // the weakest first
+	Problems []CheckProblem `json:"problems"`          // the files that are short or damaged
 }
 
 // ExtentReport is the state of one extent.
 type ExtentReport struct {
 	Extent  string     `json:"extent"`
-	K       int        `json:"k"`       // shares needed to read it
-	N       int        `json:"n"`       // shares there should be
-	Alive   int        `json:"alive"`   // shares proved just now
-	Holders []string   `json:"holders"` // peers that proved one
-	Audited *time.Time `json:"audited"` // when a custodian last did; null: never
+	K       int        `json:"k"`             // shares needed to read it
+	N       int        `json:"n"`             // shares there should be
+	Alive   int        `json:"alive"`         // shares proved just now
+	Repair  int        `json:"repair_at"`     // so many live shares, or fewer, are repaired
+	Risk    float64    `json:"loss_per_year"` // probability that it is lost within a year
+	Holders []string   `json:"holders"`       // peers that proved one
+	Audited *time.Time `json:"audited"`       // when a custodian last did; null: never
 }
 
 // CheckProblem is a file that suffers.

@@ -212,7 +212,10 @@ func (f *Fake) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport, 
 	api.Report(ctx, api.Progress{Phase: "checking", Done: 1, Total: 1, Unit: "extents"})
 	report := api.CheckReport{
 		Healthy: !f.Short, Object: e.Object, Path: e.Path, Version: p.version, Files: 1, Bytes: e.Size, Alone: f.Alone,
-		Extents: []api.ExtentReport{{Extent: "extent1", K: 16, N: 32, Alive: 32, Holders: []string{"12D3KooWOther"}}},
+		Extents: []api.ExtentReport{{Extent: "extent1", K: 16, N: 32, Alive: 32, Repair: 28, Risk: 6.6e-13, Holders: []string{"12D3KooWOther"}}},
+	}
+	if r.Repair {
+		report.Rebuilt, f.Short, report.Healthy = 17, false, true
 	}
 	if f.Short {
 		report.Extents[0].Alive = 15

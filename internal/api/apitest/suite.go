@@ -480,6 +480,9 @@ func (v *volumeTest) rest() {
 	if err != nil || !report.Healthy || report.Object == "" {
 		v.t.Errorf("check: %+v, %v", report, err)
 	}
+	if p, err := v.b.Plan(v.ctx(), api.PlanRequest{Nines: 9}); err != nil || p.Wanted != 9 || p.K < 1 || p.N < p.K || p.RepairAt < p.K {
+		v.t.Errorf("plan: %+v, %v", p, err)
+	}
 	status, err := v.b.Status(v.ctx())
 	if err != nil || status.Peer == "" || len(status.Volumes) == 0 {
 		v.t.Errorf("status: %+v, %v", status, err)

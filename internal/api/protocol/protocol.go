@@ -48,6 +48,7 @@ const (
 	Change   = "PATCH /v1/volumes"
 	Export   = "POST /v1/keys"
 	Import   = "PUT /v1/keys"
+	Plan     = "GET /v1/plan"
 )
 
 // Headers and trailers. Values are JSON in ASCII, but for Timeout and End.

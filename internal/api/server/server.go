@@ -96,6 +96,7 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Change, stream(plain(b.ChangeVolume)))
 	m.Handle(protocol.Export, stream(plain(b.Export)))
 	m.Handle(protocol.Import, stream(importKeys(b)))
+	m.Handle(protocol.Plan, askAbout(b.Plan))
 	m.Handle(protocol.Put, stream(put(b)))
 	m.Handle(protocol.PutTree, stream(putTree(b)))
 	m.HandleFunc("/", unknown)
