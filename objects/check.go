@@ -21,10 +21,10 @@ const extentsProbed = 4
 
 // ExtentHealth is what holders proved of one extent, just now.
 type ExtentHealth struct {
-	Extent  wire.ExtentID
-	K, N    int
-	Alive   int // distinct shares that a holder proved
-	Silent  int // further ones whose holders could not be asked
+	Extent wire.ExtentID
+	K, N   int
+	Alive  int // distinct shares that a holder proved
+	Silent int // further ones whose holders could not be asked
 	// RepairAt is the number of live shares at which it is repaired, and Risk
 	// the probability that it is lost within a year.
 	RepairAt int
