@@ -35,7 +35,10 @@ own name here. "-" is standard output. With -r a directory becomes FILE itself; 
 that exists, what comes is merged into it.
 
 A file appears under its name only when it is whole and proved; what had that name
-is replaced in one step. Modes, times and links come back as they were stored.`,
+is replaced in one step. Modes, times and links come back as they were stored.
+
+What broke off is gone on with by the same command. get -r fetches only files that are
+not here already, by size, mode and time.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error { return g.run(c.Context(), args) },
 	}
@@ -95,7 +98,7 @@ func (g *get) file(ctx context.Context, ref, to string) error {
 	if isStream(to) {
 		return g.pour(ref, to, e, content, m)
 	}
-	return g.place(ref, to, e, content, m)
+	return g.place(ctx, ref, to, e, content, m)
 }
 
 // isStream tells standard output and files that content is written to rather
@@ -130,7 +133,7 @@ func isLink(ref string, e api.Entry) error {
 }
 
 // place puts what was fetched in its place on the disk.
-func (g *get) place(ref, to string, e api.Entry, content io.Reader, m *meter) error {
+func (g *get) place(ctx context.Context, ref, to string, e api.Entry, content io.ReadCloser, m *meter) error {
 	dir, name, err := target(ref, to, e)
 	if err != nil {
 		return err
@@ -143,6 +146,10 @@ func (g *get) place(ref, to string, e api.Entry, content io.Reader, m *meter) er
 	g.notice(e)
 	if e.Kind == api.Symlink {
 		return g.written(d.Symlink(name, e), filepath.Join(dir, name))
+	}
+	if e.Size >= local.PartialBytesMin && !g.span.given {
+		r := resumed{get: g, ref: ref, entry: e, meter: m, path: filepath.Join(dir, name)}
+		return r.place(ctx, d, name, content)
 	}
 	return g.written(d.File(name, e, m.reader(content)), filepath.Join(dir, name))
 }
@@ -183,67 +190,6 @@ func target(ref, to string, e api.Entry) (dir, name string, err error) {
 		return "", "", errs.Hint(errs.New("get", shown(ref), errs.Usage, errors.New("the reference does not say its name")), "say what to call it: peerctl get REF FILE")
 	}
 	return dir, name, nil
-}
-
-// tree fetches a directory.
-func (g *get) tree(ctx context.Context, ref, to string) error {
-	m := g.meter(shown(ref), 0)
-	defer m.close()
-	t := &fetched{get: g, m: m, ref: ref, to: to}
-	err := g.peerd.Walk(api.WithObserver(ctx, m), api.ReadRequest{Ref: ref, Consistency: g.consistency}, t.add)
-	if err == nil && t.tree != nil {
-		err = g.written(t.tree.Finish(), t.to)
-	}
-	if t.tree == nil {
-		return err
-	}
-	if abort := t.tree.Abort(); err == nil {
-		err = abort
-	}
-	return err
-}
-
-// fetched is a tree on its way in.
-type fetched struct {
-	*get
-	m       *meter
-	ref, to string
-	root    api.Path
-	tree    *local.Tree // nil until the root came
-}
-
-func (t *fetched) add(e api.Entry, open func() (io.ReadCloser, error)) error {
-	if t.tree == nil {
-		if err := t.begin(e); err != nil {
-			return err
-		}
-		t.root = e.Path
-	}
-	t.notice(e)
-	path := e.Path.Below(t.root)
-	if open == nil {
-		return t.written(t.tree.Add(path, e, nil), filepath.Join(t.to, string(path)))
-	}
-	content, err := open()
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	return t.written(t.tree.Add(path, e, t.m.reader(content)), filepath.Join(t.to, string(path)))
-}
-
-func (t *fetched) begin(root api.Entry) (err error) {
-	if root.Kind != api.Dir {
-		return errs.Hint(errs.New("get", shown(t.ref), errs.Usage, errors.New("it is a "+string(root.Kind))), "get without -r fetches files and links")
-	}
-	if t.to == "" {
-		t.to = root.Name()
-	}
-	if t.to == "" {
-		return errs.Hint(errs.New("get", shown(t.ref), errs.Usage, errors.New("the reference does not say its name")), "say what to call it: peerctl get -r REF DIR")
-	}
-	t.tree, err = local.NewTree(t.to, t.Options)
-	return t.written(err, t.to)
 }
 
 // request asks for a span of a file.

@@ -164,6 +164,8 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	case "full":
 		fake.OnCommit = func(context.Context) error { return errs.Newf("store", "", errs.Full, "the quota is used up") }
+	case "none":
+		fake.OnRead, fake.OnCommit = nil, nil
 	case "alone":
 		fake.Alone = true
 	case "short":

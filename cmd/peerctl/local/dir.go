@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/atollnet/atoll/internal/api"
 )
@@ -61,8 +62,16 @@ func newDir(root *os.Root, o Options, buffer []byte) (*Dir, error) {
 // Close closes the directory.
 func (d *Dir) Close() error { return errors.Join(d.file.Close(), d.root.Close()) }
 
+const temporaryPrefix = ".atoll-"
+
 // temporary returns a name that nothing has.
-func temporary() string { return ".atoll-" + rand.Text() }
+func temporary() string { return temporaryPrefix + rand.Text() }
+
+// isTemporary reports whether temporary may have made a name.
+func isTemporary(name string) bool {
+	rest, found := strings.CutPrefix(name, temporaryPrefix)
+	return found && len(rest) == len(rand.Text()) && strings.ToUpper(rest) == rest
+}
 
 // File puts a file into the directory: under a temporary name until the content
 // is whole, then under its own, in the place of what had that name.

@@ -108,7 +108,7 @@ func noSkip(t *testing.T) func(string, error) {
 
 func newTree(t *testing.T, path string) *Tree {
 	t.Helper()
-	tree, err := NewTree(path, Options{})
+	tree, err := NewTree(path, "source", 1, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,17 +179,61 @@ func TestBrokenTreeLeavesNothing(t *testing.T) {
 	if err := errors.Join(
 		tree.Add("", api.Entry{Kind: api.Dir, Mode: 0o755}, nil),
 		tree.Add("d", api.Entry{Kind: api.Dir}, nil),
-		tree.Add("d/whole", api.Entry{Kind: api.File}, strings.NewReader("whole")),
 	); err != nil {
 		t.Fatal(err)
 	}
 	if err := tree.Add("d/f", api.Entry{Kind: api.File}, iotest.ErrReader(broken)); !errors.Is(err, broken) {
 		t.Fatal(err)
 	}
-	if err := tree.Abort(); err != nil {
-		t.Fatal(err)
+	if kept, err := tree.Abort(); kept || err != nil {
+		t.Fatal(kept, err)
 	}
 	onlyEntry(t, parent)
+}
+
+// What came whole is kept, and gone on with if it is of the same version.
+func TestBrokenTreeIsGoneOnWith(t *testing.T) {
+	parent := t.TempDir()
+	to := filepath.Join(parent, "new[*]")
+	whole := api.Entry{Kind: api.File, Mode: 0o640, Size: 5, ModTime: time.Unix(9, 9)}
+	start := func(version uint64) *Tree {
+		tree, err := NewTree(to, "source", version, Options{})
+		if err == nil {
+			err = errors.Join(tree.Add("", api.Entry{Kind: api.Dir, Mode: 0o755}, nil), tree.Add("d", api.Entry{Kind: api.Dir, Mode: 0o500}, nil))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree
+	}
+	tree := start(1)
+	if err := tree.Add("d/whole", whole, strings.NewReader("whole")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(tree.temp, "d", temporary()), []byte("ha"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := tree.Abort(); !kept || err != nil {
+		t.Fatal(kept, err)
+	}
+	tree = start(1)
+	other := whole
+	other.Size++
+	if !tree.Begun || !tree.Has("d/whole", whole) || tree.Has("d/whole", other) || tree.Has("d/none", whole) {
+		t.Errorf("begun %v, or what is there is taken for something else", tree.Begun)
+	}
+	if kept, err := tree.Abort(); !kept || err != nil {
+		t.Fatal(kept, err)
+	}
+	tree = start(2)
+	if tree.Begun || tree.Has("d/whole", whole) {
+		t.Error("another version goes on with what is not its own")
+	}
+	if err := tree.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	onlyEntry(t, parent, "new[*]")
+	onlyEntry(t, filepath.Join(to, "d"))
 }
 
 func TestBrokenFileLeavesWhatWasThere(t *testing.T) {

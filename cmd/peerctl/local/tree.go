@@ -1,24 +1,33 @@
 package local
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/atollnet/atoll/internal/api"
 )
 
 // Tree is a directory tree that is being fetched. If its directory was absent,
-// the tree grows beside it under a temporary name and appears when it is whole;
-// if it was there, what comes is merged into it, each file when that is whole,
-// and it keeps its own mode.
+// the tree grows beside it under another name and appears when it is whole; what
+// grew of it before a failure is gone on with. If the directory was there, what
+// comes is merged into it, each file when that is whole, and it keeps its own
+// mode.
 type Tree struct {
 	Options
+	// Begun says that something may be there already, which Has tells of.
+	Begun bool
+
 	path  string // where it is to be
 	temp  string // where it grows; "" when merging
+	whole bool   // temp holds something that is worth keeping
 	root  *os.Root
 	dirs  []dir  // directories to finish, parents first
 	place *Dir   // the directory of the last entry
@@ -33,25 +42,73 @@ type dir struct {
 	chmod bool
 }
 
-// NewTree starts a tree at path.
-func NewTree(path string, o Options) (*Tree, error) {
+// NewTree starts a tree at path. What another start with this source and version
+// left is gone on with; what one with this source and another version left is
+// removed.
+func NewTree(path, source string, version uint64, o Options) (*Tree, error) {
 	t := &Tree{Options: o, path: filepath.Clean(path)}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		t.temp = filepath.Join(filepath.Dir(t.path), temporary())
-		err = os.Mkdir(t.temp, 0o700)
+		err = t.begin(source, version)
 	case err == nil && !info.IsDir():
 		err = &fs.PathError{Op: "write tree", Path: path, Err: errInTheWay}
+	case err == nil:
+		t.Begun = true
 	}
 	if err != nil {
 		return nil, err
 	}
 	t.root, err = os.OpenRoot(t.growsAt())
 	if err != nil {
-		return nil, errors.Join(err, t.Abort())
+		_, abort := t.Abort()
+		return nil, errors.Join(err, abort)
 	}
 	return t, nil
+}
+
+// begin finds or makes the directory where the tree grows.
+func (t *Tree) begin(source string, version uint64) error {
+	stem := filepath.Join(filepath.Dir(t.path), temporaryPrefix+digest(source, filepath.Base(t.path))+"-")
+	t.temp = stem + strconv.FormatUint(version, 10)
+	left, err := filepath.Glob(globQuote(stem) + "*")
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if path == t.temp {
+			t.Begun, t.whole = true, true
+			if err := tidy(path); err != nil {
+				return err
+			}
+		} else if err := removeAll(path); err != nil {
+			return err
+		}
+	}
+	if t.Begun {
+		return nil
+	}
+	return os.Mkdir(t.temp, 0o700)
+}
+
+// digest names what is fetched without telling the keys in it.
+func digest(source, base string) string {
+	sum := sha256.Sum256([]byte(source + "\x00" + base))
+	return hex.EncodeToString(sum[:10])
+}
+
+var globMeta = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
+
+func globQuote(path string) string { return globMeta.Replace(path) }
+
+// Has reports whether an entry is there as it would be written: files by size,
+// mode and time. Links and directories are quickly written again.
+func (t *Tree) Has(path api.Path, e api.Entry) bool {
+	if e.Kind != api.File || path == "" {
+		return false
+	}
+	info, err := t.root.Lstat(string(path))
+	return err == nil && info.Mode() == t.mode(e.Mode) && info.Size() == e.Size && info.ModTime().Equal(e.ModTime)
 }
 
 var errInTheWay = errors.New("a file is in the way of a directory")
@@ -80,7 +137,11 @@ func (t *Tree) Add(path api.Path, e api.Entry, content io.Reader) error {
 	case api.Symlink:
 		return place.Symlink(name, e)
 	}
-	return place.File(name, e, content)
+	if err := place.File(name, e, content); err != nil {
+		return err
+	}
+	t.whole = true
+	return nil
 }
 
 func (t *Tree) addRoot(e api.Entry) error {
@@ -175,22 +236,45 @@ func (t *Tree) finish(d dir) error {
 	return errors.Join(err, f.Close())
 }
 
-// Abort removes what grew beside its place. What was merged stays: each file is
-// whole. After a Finish that succeeded it does nothing.
-func (t *Tree) Abort() error {
+// Abort gives up, and reports whether what came is kept, for the next start to go
+// on with: each file that was merged, or that grew beside its place, is whole.
+// After a Finish that succeeded it does nothing.
+func (t *Tree) Abort() (kept bool, err error) {
 	t.leave()
 	if t.root != nil {
 		_ = t.root.Close()
 	}
-	if t.temp == "" {
-		return nil
+	if t.temp == "" || t.whole {
+		return t.whole && t.temp != "", nil
 	}
-	// Directories may have their final modes already, which may forbid this.
-	_ = filepath.WalkDir(t.temp, func(path string, d fs.DirEntry, err error) error {
+	return false, removeAll(t.temp)
+}
+
+// tidy makes what a broken start left ready to be gone on with: directories may
+// have their final modes already, and files be there that are not whole.
+func tidy(path string) error {
+	if err := openUp(path); err != nil {
+		return err
+	}
+	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && isTemporary(d.Name()) && !d.IsDir() {
+			err = os.Remove(path) // fetched again if it was an entry's own name
+		}
+		return err
+	})
+}
+
+// openUp lets this user at all directories of a tree.
+func openUp(path string) error {
+	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			err = os.Chmod(path, 0o700)
 		}
 		return err
 	})
-	return os.RemoveAll(t.temp)
+}
+
+func removeAll(path string) error {
+	// Directories may have their final modes already, which may forbid this.
+	return errors.Join(openUp(path), os.RemoveAll(path))
 }
