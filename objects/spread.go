@@ -31,7 +31,13 @@ func (g *Gateway) Thin(s transfer.Source) bool {
 type thinExtents struct {
 	s     *Snapshot
 	known map[wire.ExtentID]bool
+	files int  // that were looked at
+	none  bool // all extents are known, and none is thin
 }
+
+// thinScanAfter is how many files are looked at one by one before all extents of
+// the volume are: most often none is thin, and then no file need be looked at.
+const thinScanAfter = 256
 
 func (t *thinExtents) has(ctx context.Context, id wire.ExtentID) (bool, error) {
 	thin, known := t.known[id]
@@ -50,8 +56,43 @@ func (t *thinExtents) has(ctx context.Context, id wire.ExtentID) (bool, error) {
 	return thin, nil
 }
 
+// scan looks at all extents.
+func (t *thinExtents) scan(ctx context.Context) error {
+	thin := 0
+	lo, hi := update.ExtentsRange()
+	for e, err := range t.s.state.Scan(ctx, lo, hi) {
+		if err != nil {
+			return err
+		}
+		id, err := update.ParseExtentKey(e.Key)
+		if err != nil {
+			continue // a part of its receipts
+		}
+		is, err := t.has(ctx, id)
+		if err != nil {
+			return err
+		}
+		if is {
+			thin++
+		}
+	}
+	t.none = thin == 0
+	return nil
+}
+
 // holds reports whether part of a file lies in thin extents.
 func (t *thinExtents) holds(ctx context.Context, file *Entry) (bool, error) {
+	if file.Size <= wire.InlineBytesMax {
+		return false, nil // it stands in the state itself
+	}
+	if t.files++; t.files == thinScanAfter {
+		if err := t.scan(ctx); err != nil {
+			return false, err
+		}
+	}
+	if t.none {
+		return false, nil
+	}
 	for w, err := range t.s.refs(ctx, file, 0, file.Size, func(int64) {}) {
 		if err != nil {
 			return false, err

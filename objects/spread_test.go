@@ -2,7 +2,11 @@ package objects
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/atollnet/atoll/internal/wire"
 )
 
 // What was put while this peer was alone must not be taken for stored when it
@@ -59,5 +63,49 @@ func TestOnePeerAloneKeepsOneCopy(t *testing.T) {
 	s, root, _ := g.snapshotOf(t.Context(), w.place)
 	if h, err := s.Check(t.Context(), root, nil, true, func(int, int) {}); err != nil || !h.Alone || !h.Extents[0].Healthy {
 		t.Errorf("check: %+v, %v", h, err)
+	}
+}
+
+// Many files are not looked at one by one where nothing is thin, and are where
+// something is.
+func TestThinFilesAreFoundAmongMany(t *testing.T) {
+	w := newWorld(t, 40)
+	others := w.holders[1:]
+	g := w.gateway(0)
+	tree := make(map[string][]byte)
+	for i := range 2 * thinScanAfter {
+		tree[fmt.Sprintf("%04d", i)] = random(byte(i), wire.InlineBytesMax+1+i)
+	}
+	if _, err := g.PutTree(t.Context(), Dest{Place: w.place, Path: "t"}, Condition{}, TreeOptions{}, newTree(tree)); err != nil {
+		t.Fatal(err)
+	}
+	thin := func() (names []string) {
+		s, root, err := g.snapshotOf(t.Context(), w.place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := s.Thin()
+		for e, err := range s.Sorted(t.Context(), root, true) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			thin, err := is(t.Context(), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if thin {
+				names = append(names, e.Path)
+			}
+		}
+		return names
+	}
+	if names := thin(); len(names) > 0 {
+		t.Errorf("%q are thin", names)
+	}
+	w.holders = w.holders[:1]
+	w.put(g, "t/9999", random(1, 100<<10))
+	w.holders = append(w.holders, others...)
+	if names := thin(); !slices.Equal(names, []string{"t/9999"}) {
+		t.Errorf("%q are thin", names)
 	}
 }

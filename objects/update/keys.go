@@ -72,6 +72,10 @@ func BlockRange(file wire.NodeID) (lo, hi []byte) { return prefixRange(key(kindB
 // ExtentKey returns the key of an extent's ExtentFacts: `x` extent.
 func ExtentKey(id wire.ExtentID) []byte { return key(kindExtent, id[:]) }
 
+// ExtentsRange returns the range lo ≤ key < hi of the facts and receipts of all
+// extents.
+func ExtentsRange() (lo, hi []byte) { return prefixRange([]byte{kindExtent}) }
+
 // receiptsKey returns the key of a part of an extent's receipts.
 func receiptsKey(id wire.ExtentID, part int) []byte {
 	return key(kindExtent, id[:], []byte{byte(part)})
