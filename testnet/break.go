@@ -65,6 +65,33 @@ func (n *Network) Resume(ctx context.Context, peers ...int) error {
 	return n.waitJoined(ctx, peers)
 }
 
+// Cut takes the named peers off the network, as a broken cable does: they run on
+// and serve their users. A process that ends forgets it.
+func (n *Network) Cut(peers ...int) error {
+	return n.edit(func(s *state) error {
+		if err := n.mustLive(s, peers); err != nil {
+			return err
+		}
+		return n.signal(s, peers, signalCut)
+	})
+}
+
+// Mend puts the named peers back and returns when each has found the network.
+func (n *Network) Mend(ctx context.Context, peers ...int) error {
+	err := n.edit(func(s *state) error {
+		if err := n.mustLive(s, peers); err != nil {
+			return err
+		}
+		return n.signal(s, peers, signalMend)
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.WaitMax)
+	defer cancel()
+	return n.waitJoined(ctx, peers)
+}
+
 // Down ends all peers and returns when they are gone: they are asked to end,
 // and killed if they have not within a grace. Everything on disk is kept.
 func (n *Network) Down() error {

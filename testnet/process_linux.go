@@ -81,6 +81,8 @@ const (
 	signalPause    = syscall.SIGSTOP
 	signalContinue = syscall.SIGCONT
 	signalEnd      = syscall.SIGTERM
+	signalCut      = syscall.SIGUSR1
+	signalMend     = syscall.SIGUSR2
 	letterPaused   = 'T'
 )
 

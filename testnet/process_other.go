@@ -19,6 +19,8 @@ var (
 	signalPause    os.Signal = os.Interrupt
 	signalContinue os.Signal = os.Interrupt
 	signalEnd      os.Signal = os.Interrupt
+	signalCut      os.Signal = os.Interrupt
+	signalMend     os.Signal = os.Interrupt
 )
 
 const letterPaused = 'T'

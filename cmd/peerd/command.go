@@ -93,6 +93,9 @@ func run(ctx context.Context, dir string, s settings, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if s.Loopback {
+		defer cutOnSignal(n.CutOff)()
+	}
 	return n.Run(ctx)
 }
 

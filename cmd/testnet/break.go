@@ -63,6 +63,30 @@ func resumeCommand(dir *string) *cobra.Command {
 	}
 }
 
+func cutCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cut --dir D LIST",
+		Short: "Take peers off the network while they run, as a broken cable does",
+		Args:  one,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return onPeers(*dir, args[0], (*testnet.Network).Cut)
+		},
+	}
+}
+
+func mendCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "mend --dir D LIST",
+		Short: "Put peers that were cut off back; wait until they are in the network",
+		Args:  one,
+		RunE: func(c *cobra.Command, args []string) error {
+			return onPeers(*dir, args[0], func(n *testnet.Network, peers ...int) error {
+				return n.Mend(c.Context(), peers...)
+			})
+		},
+	}
+}
+
 func startCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "start --dir D LIST",

@@ -45,7 +45,8 @@ func command() *cobra.Command {
 	})
 	dir := root.PersistentFlags().String("dir", "", "the network's `directory`")
 	root.AddCommand(upCommand(dir), statusCommand(dir), envCommand(dir), killCommand(dir), pauseCommand(dir),
-		resumeCommand(dir), startCommand(dir), downCommand(dir), demoCommand(), benchCommand(), simCommand())
+		resumeCommand(dir), cutCommand(dir), mendCommand(dir), startCommand(dir), downCommand(dir), demoCommand(), benchCommand(),
+		chaosCommand(), simCommand())
 	return root
 }
 

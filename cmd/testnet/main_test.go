@@ -122,6 +122,8 @@ func TestVerbs(t *testing.T) {
 		{"kill 1", "running down running"},
 		{"pause 2", "running down paused"},
 		{"resume 2", "running down running"},
+		{"cut 2", "running down running"},
+		{"mend 2", "running down running"},
 		{"start 0-2", "running running running"},
 		{"down", "down down down"},
 		{"up --peers 3 --detach", "running running running"},

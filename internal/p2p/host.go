@@ -47,6 +47,7 @@ type Host struct {
 	log     *slog.Logger
 	self    wire.PeerID
 	host    host.Host
+	gate    gate
 	backoff *swarm.DialBackoff
 	redial  *Buckets[peer.ID] // how often each peer's dial back-off may be cleared
 	refused atomic.Uint64

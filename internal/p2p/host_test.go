@@ -209,3 +209,24 @@ func TestConfigRefusesWhatDoesNotParse(t *testing.T) {
 		}
 	}
 }
+
+func TestAHostIsCutOffAndPutBack(t *testing.T) {
+	a, b := start(t, listen(1)), start(t, listen(2))
+	b.Handle(echo, Limits{}, serveEcho)
+	connect(t, a, b)
+	for _, cut := range []*Host{a, b} {
+		cut.CutOff(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		if got, err := ask(ctx, a, b.Self(), []byte("x")); err == nil {
+			t.Errorf("while one is cut off: %q", got)
+		}
+		cancel()
+		cut.CutOff(false)
+		if _, err := a.Connect(t.Context(), b.Addresses()[0]); err != nil {
+			t.Errorf("put back: %v", err)
+		}
+		if got, err := ask(t.Context(), a, b.Self(), []byte("x")); err != nil || string(got) != "x" {
+			t.Errorf("put back: %q, %v", got, err)
+		}
+	}
+}

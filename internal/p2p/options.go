@@ -55,7 +55,7 @@ func (c *Config) options(h *Host) ([]libp2p.Option, error) {
 		libp2p.Identity(key),
 		libp2p.UserAgent(userAgent),
 		libp2p.ProtocolVersion(protocolVersion),
-		libp2p.ConnectionGater(gate{}),
+		libp2p.ConnectionGater(&h.gate),
 		libp2p.DisableMetrics(),
 		libp2p.Ping(false),
 	}

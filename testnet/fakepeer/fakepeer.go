@@ -47,6 +47,8 @@ func Main() bool {
 		err = peerd(how, os.Args[2:])
 	case "put":
 		err = put(os.Args[2:])
+	case "ring":
+		err = ring()
 	case "get":
 		err = get(how, os.Args[2:])
 	default:
@@ -77,6 +79,7 @@ func peerd(how string, args []string) error {
 		return err
 	}
 	fmt.Println("fake peer", *listen, "joins", join.String())
+	signal.Ignore(syscall.SIGUSR1, syscall.SIGUSR2) // it has no network to be cut off from
 	if how == Ends {
 		return fmt.Errorf("the fake peer ends, as told")
 	}

@@ -32,18 +32,18 @@ var ErrFork = errors.New("two certified versions of one number")
 type Object struct {
 	ID    wire.ObjectID
 	Owner *Author
-	Ring  bft.RingCert
 
 	user *User
 
 	mu       sync.Mutex // guards what follows
+	ring     bft.RingCert
 	versions map[wire.Version]wire.VersionID
 	newest   wire.Version
 	view     wire.View
 }
 
 func newObject(u *User, owner wire.Key, g bft.Genesis) (*Object, error) {
-	o := &Object{ID: g.Body.ObjectID(), Ring: g.Body.Ring(), user: u, versions: make(map[wire.Version]wire.VersionID)}
+	o := &Object{ID: g.Body.ObjectID(), ring: g.Body.Ring(), user: u, versions: make(map[wire.Version]wire.VersionID)}
 	var err error
 	o.Owner, err = o.author(owner)
 	return o, err
@@ -54,7 +54,7 @@ func newObject(u *User, owner wire.Key, g bft.Genesis) (*Object, error) {
 func (o *Object) Leader() wire.PeerID {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.Ring.Members[o.Ring.Leader(o.view)].Peer
+	return o.ring.Members[o.ring.Leader(o.view)].Peer
 }
 
 // Newest returns the newest version that the user has seen.
@@ -130,8 +130,8 @@ func (o *Object) submit(ctx context.Context, signed []byte) (Ordered, error) {
 func (o *Object) inOrder() []wire.PeerID {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	members := o.Ring.Members
-	first := o.Ring.Leader(o.view)
+	members := o.ring.Members
+	first := o.ring.Leader(o.view)
 	order := make([]wire.PeerID, len(members))
 	for i := range order {
 		order[i] = members[(first+i)%len(members)].Peer
@@ -145,6 +145,9 @@ func (o *Object) ask(ctx context.Context, m wire.PeerID, signed []byte) (Ordered
 	if err != nil {
 		return Ordered{}, fmt.Errorf("member %v: %w", m, err)
 	}
+	if err := o.follow(ctx, m, a.Certificate.Decision.Ring); err != nil {
+		return Ordered{}, fmt.Errorf("member %v: %w", m, err)
+	}
 	if err := o.see(a.Certificate); err != nil {
 		return Ordered{}, fmt.Errorf("member %v: %w", m, err)
 	}
@@ -156,6 +159,45 @@ func (o *Object) ask(ctx context.Context, m wire.PeerID, signed []byte) (Ordered
 	return Ordered{Version: d.Version, Outcome: outcome}, err
 }
 
+// Members returns the peers that order the object, as far as the user knows.
+func (o *Object) Members() []wire.PeerID {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var peers []wire.PeerID
+	for _, m := range o.ring.Members {
+		peers = append(peers, m.Peer)
+	}
+	return peers
+}
+
+// follow goes on to another ring, if the object's chain leads to it.
+func (o *Object) follow(ctx context.Context, m wire.PeerID, ring wire.RingCertID) error {
+	o.mu.Lock()
+	known := o.ring.ID() == ring
+	o.mu.Unlock()
+	if known {
+		return nil
+	}
+	record, err := ringnet.Ask[ringnet.Record](ctx, o.user.calls, m, ringnet.KindHead, ringnet.OfObject{Object: o.ID})
+	if err != nil {
+		return err
+	}
+	head, err := bft.ParseHead(record.Bytes)
+	if err != nil {
+		return err
+	}
+	v, err := head.Verify(o.ID)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if v.Epoch > o.ring.Epoch {
+		o.ring, o.view = v.Ring, 0
+	}
+	return nil
+}
+
 // see checks a certificate, once for all updates of its version.
 func (o *Object) see(c bft.Certificate) error {
 	v, id := c.Decision.Version, c.Version()
@@ -165,7 +207,7 @@ func (o *Object) see(c bft.Certificate) error {
 	if known && seen == id {
 		return nil
 	}
-	if err := c.Verify(bft.Commit, o.Ring); err != nil {
+	if err := c.Verify(bft.Commit, o.ring); err != nil {
 		return err
 	}
 	if known {
