@@ -46,6 +46,11 @@ func Set(key, value []byte) Action { return Action{Kind: actSet, Key: key, Value
 // stays: see DeleteFile.
 func Delete(key []byte) Action { return Action{Kind: actDelete, Key: key} }
 
+// Forget removes a version from those that are retained, if it is there. It
+// cannot be read any more, and what only it referred to can be released. Only
+// the owner may, and not the newest.
+func Forget(v wire.Version) Action { return Action{Kind: actDelete, Key: VersionKey(v)} }
+
 // DeleteRange removes the `d` keys in lo ≤ key < hi.
 func DeleteRange(lo, hi []byte) Action { return Action{Kind: actDeleteRange, Key: lo, To: hi} }
 

@@ -168,10 +168,19 @@ func (c *clause) allowed(a *Action) bool {
 			return owner && c.mayAdmit(a)
 		case kindPolicy:
 			return owner && a.Kind == actSet
+		case kindVersion:
+			return owner && a.Kind == actDelete && c.isPast(a.Key)
 		}
 		return false
 	}
 	return true
+}
+
+// isPast reports whether a `v` key is of a version before the newest. That one
+// gets its root in the version being made.
+func (c *clause) isPast(k []byte) bool {
+	v, err := ParseVersionKey(k)
+	return err == nil && v+1 < c.batch.env.Version
 }
 
 // mayAdmit reports whether the owner may set or delete this writer entry. It

@@ -100,15 +100,13 @@ func TestRelease(t *testing.T) {
 		t.Fatalf("%+v", x.ExtentFacts)
 	}
 
-	// As if the versions 1 to 5 were not retained any more.
-	e := w.state.Edit(w.version)
-	e.DeleteRange(VersionKey(1), VersionKey(6))
-	root, list, err := e.Commit(ctx)
-	if err != nil {
-		t.Fatal(err)
+	expect(t, "forget the newest", w.try(Clause{Actions: []Action{Forget(w.version)}}), Aborted, ReasonNotAllowed)
+	var forget []Action
+	for v := range wire.Version(5) {
+		forget = append(forget, Forget(v+1))
 	}
-	w.nodes.add(list)
-	w.state = w.state.At(root)
+	w.must(forget...)
+	w.must(forget...) // once more is no failure
 	expect(t, "unused", w.try(release), Applied, ReasonNone)
 	if _, found := w.extent(s.id); found {
 		t.Fatal("a released extent is still there")
