@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/atollnet/atoll/internal/wire"
@@ -114,6 +116,49 @@ func (l *ledger) apply(c change) {
 	if !c.lease && c.author != c.previous {
 		remove(l.authors, c.previous, c.bytes)
 	}
+}
+
+// drop counts off what was removed.
+func (l *ledger) drop(d dropping) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	remove(l.authors, d.author, d.bytes)
+	remove(l.objects, d.object, d.bytes)
+	if d.share {
+		l.usage.StoredBytes -= d.bytes
+		l.usage.Shares--
+	}
+	if d.damaged {
+		l.usage.Damaged--
+	}
+}
+
+// Account is what the leases of one author or object come to.
+type Account struct {
+	Name   string
+	Bytes  uint64
+	Leases int
+}
+
+// accounts lists those who have most, at most max of each.
+func (l *ledger) accounts(max int) (authors, objects []Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return largest(l.authors, max), largest(l.objects, max)
+}
+
+func largest[K interface {
+	comparable
+	String() string
+}](accounts map[K]account, max int) []Account {
+	all := make([]Account, 0, len(accounts))
+	for k, a := range accounts {
+		all = append(all, Account{k.String(), a.bytes, a.leases})
+	}
+	slices.SortFunc(all, func(a, b Account) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Name, b.Name))
+	})
+	return all[:min(max, len(all))]
 }
 
 func add[K comparable](accounts map[K]account, key K, bytes uint64) {

@@ -216,6 +216,7 @@ func (s *Shares) apply(w kv.Writer, c checked, p plan) error {
 		}
 	}
 	until := max(p.until, s.uptime+c.LeaseSeconds)
+	s.soonest = min(s.soonest, until)
 	return w.Set(leaseKey(c.id, c.Index, c.Object), encode(lease{
 		Format: formatCurrent, Author: c.Author, Bytes: c.record.Bytes, Seconds: c.LeaseSeconds, Until: until,
 	}))

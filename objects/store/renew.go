@@ -35,6 +35,7 @@ func (s *Shares) renew(object wire.ObjectID, charged wire.PublicKey, id wire.Ext
 			refused = true
 			return err
 		}
+		s.soonest = min(s.soonest, renewed.Until)
 		return w.Set(leaseKey(id, index, object), encode(renewed))
 	})
 	switch {

@@ -48,11 +48,12 @@ type Shares struct {
 
 	// writing is held from the look at the ledger until a change is counted in
 	// it, so that two puts cannot share the last free bytes. It guards ledger,
-	// uptime and arriving; the sync that follows is not made under it.
+	// uptime, arriving and soonest; the sync that follows is not made under it.
 	writing  sync.Mutex
 	ledger   *ledger
 	uptime   uint64         // seconds, as persisted
 	arriving map[string]int // files that Puts under way rely on
+	soonest  uint64         // no lease runs out before this uptime; 0: not known
 }
 
 // Open counts what is stored, which takes a few seconds for a million shares.
@@ -152,6 +153,10 @@ func loadUptime(r kv.Reader) (seconds uint64, err error) {
 
 // Usage returns what is stored, from memory.
 func (s *Shares) Usage() Usage { return s.ledger.current() }
+
+// Accounts lists the authors and the objects whose leases come to most, at most
+// max of each.
+func (s *Shares) Accounts(max int) (authors, objects []Account) { return s.ledger.accounts(max) }
 
 // Tick adds to the uptime on which leases run. It is not synced: a crash may
 // forget the last ticks, and leases then last longer by them.

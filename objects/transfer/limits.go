@@ -13,7 +13,9 @@ const (
 	putReplyBytesMax   = 512
 	keepOpenBytesMax   = wire.HeadBytesMax + wire.ManifestBytesMax + 512
 	getRequestBytesMax = 64
-	getReplyBytesMax   = wire.ManifestBytesMax + wire.SharesMax + 512
+
+	releaseOpenBytesMax = wire.HeadBytesMax + ReleaseExtentsMax*(wire.HashSize+4) + 512
+	getReplyBytesMax    = wire.ManifestBytesMax + wire.SharesMax + 512
 	// RefusalTextBytesMax is the most bytes of a refusal's text.
 	RefusalTextBytesMax = 200
 	// RangeBytesMax is the most bytes of a share that one request asks for: the

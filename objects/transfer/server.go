@@ -19,6 +19,8 @@ type ServerConfig struct {
 	// Keeping lets custodians renew leases and bring rebuilt shares; nil refuses
 	// them.
 	Keeping Keeping
+	// Releasing lets owners release; nil refuses them.
+	Releasing Releasing
 
 	LeaseSecondsMax uint64 // a longer lease is cut to this, in seconds of uptime
 
