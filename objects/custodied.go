@@ -27,11 +27,7 @@ func (g *Gateway) ExtentsAt(ctx context.Context, object wire.ObjectID, head Head
 		if err != nil {
 			return err
 		}
-		source := transfer.Source{Extent: x.ID}
-		for _, r := range x.Receipts {
-			source.Holders = append(source.Holders, transfer.Holding{Peer: r.Holder, Share: int(r.Share)})
-		}
-		if err := fn(source, int(x.K), int(x.N)); err != nil {
+		if err := fn(firstHolders(x), int(x.K), int(x.N)); err != nil {
 			return err
 		}
 	}
