@@ -139,7 +139,7 @@ type obedience struct {
 // Custodian returns an error unless the head record shows that the key is that
 // of a member of the object's ring, or its owner's.
 func (o obedience) Custodian(object wire.ObjectID, key wire.PublicKey, proof []byte) error {
-	return o.proofs.check(object, key, proof)
+	return o.proofs.check(object, key, proof, false)
 }
 
 // proofsMax bounds the head records whose check is remembered.
@@ -151,10 +151,10 @@ var errNoCustodian = errors.New("neither a member of the object's ring nor its o
 // one costs some signatures, and a repair shows the same to a holder many times.
 type proofs struct {
 	mu   sync.Mutex
-	keys map[wire.Hash][]wire.PublicKey
+	keys map[wire.Hash][]wire.PublicKey // the owner's first
 }
 
-func (p *proofs) check(object wire.ObjectID, key wire.PublicKey, proof []byte) error {
+func (p *proofs) check(object wire.ObjectID, key wire.PublicKey, proof []byte, ownerOnly bool) error {
 	name := wire.Hash(wire.Sum(append(object[:], proof...)))
 	p.mu.Lock()
 	keys, known := p.keys[name]
@@ -170,8 +170,8 @@ func (p *proofs) check(object wire.ObjectID, key wire.PublicKey, proof []byte) e
 		}
 		p.remember(name, keys)
 	}
-	for _, k := range keys {
-		if k == key {
+	for i, k := range keys {
+		if k == key && (i == 0 || !ownerOnly) {
 			return nil
 		}
 	}

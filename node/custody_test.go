@@ -56,17 +56,17 @@ func TestProofsNameCustodians(t *testing.T) {
 	}
 	p := new(proofs)
 	for _, m := range state.Custodians {
-		if err := p.check(object, m.Key(), state.Proof); err != nil {
+		if err := p.check(object, m.Key(), state.Proof, false); err != nil {
 			t.Errorf("a member: %v", err)
 		}
 	}
-	if err := p.check(object, c.nodes[0].volumes.author().Public(), state.Proof); err != nil {
+	if err := p.check(object, c.nodes[0].volumes.author().Public(), state.Proof, false); err != nil {
 		t.Errorf("the owner: %v", err)
 	}
 	for name, err := range map[string]error{
-		"a stranger":     p.check(object, wire.PublicKey{9}, state.Proof),
-		"another object": p.check(wire.ObjectID{1}, state.Custodians[0].Key(), state.Proof),
-		"no proof":       p.check(object, state.Custodians[0].Key(), nil),
+		"a stranger":     p.check(object, wire.PublicKey{9}, state.Proof, false),
+		"another object": p.check(wire.ObjectID{1}, state.Custodians[0].Key(), state.Proof, false),
+		"no proof":       p.check(object, state.Custodians[0].Key(), nil, false),
 	} {
 		if errs.KindOf(err) != errs.Refused {
 			t.Errorf("%s: %v", name, err)

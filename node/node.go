@@ -171,7 +171,8 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 // serveShares makes this peer a holder.
 func (n *Node) serveShares() error {
 	here := holder{n.shares, n.dht}
-	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: here, Keeping: obedience{here, new(proofs)}})
+	obeying := obedience{here, new(proofs)}
+	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: here, Keeping: obeying, Releasing: releasing{n, obeying.proofs}})
 	n.host.Handle(transfer.ProtocolPut, putLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolPut, remote, s.ServePut(ctx, remote, stream))
 	})
@@ -180,6 +181,9 @@ func (n *Node) serveShares() error {
 	})
 	n.host.Handle(transfer.ProtocolKeep, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolKeep, remote, s.ServeKeep(ctx, remote, stream))
+	})
+	n.host.Handle(transfer.ProtocolRelease, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
+		n.served(transfer.ProtocolRelease, remote, s.ServeRelease(ctx, remote, stream))
 	})
 	n.dht.Advertise(n.shares.Extents)
 	return nil
@@ -207,6 +211,7 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return countUptime(ctx, n.shares.Tick, n.log) })
 	tasks.Go(func() error { return n.keepArchived(ctx) })
 	tasks.Go(func() error { return n.keeper.Run(ctx) })
+	tasks.Go(func() error { return n.dropExpired(ctx) })
 	tasks.Go(func() error { return n.publishHeads(ctx) })
 	tasks.Go(func() error { return n.resumeRings(ctx) })
 	tasks.Go(func() error { return n.turnovers.run(ctx, n.turnOver) })

@@ -10,6 +10,73 @@ type Custody interface {
 	// Plan explains how extents are coded for a durability, with the peers that
 	// are known.
 	Plan(ctx context.Context, r PlanRequest) (Plan, error)
+	// Prune forgets the versions of a volume that are not kept, then collects.
+	// Only its owner may: errs.Refused.
+	Prune(ctx context.Context, r PruneRequest) (Pruned, error)
+	// Collect releases what no retained version of a volume refers to, and has
+	// its holders free it. Only its owner may: errs.Refused.
+	Collect(ctx context.Context, r CollectRequest) (Collected, error)
+	// Quota says what is stored on this peer, and whose it is.
+	Quota(ctx context.Context) (Quota, error)
+}
+
+// PruneRequest says which versions of a volume stay readable: the last ones,
+// and of each of so many hours, days, weeks, months and years (UTC) that have
+// versions the newest; all that are not older than a time, from the newest
+// back. The newest always stays. Nothing said is errs.Usage.
+type PruneRequest struct {
+	Ref           string `json:"ref"` // anything in the volume
+	Last          int    `json:"last,omitempty"`
+	Hourly        int    `json:"hourly,omitempty"`
+	Daily         int    `json:"daily,omitempty"`
+	Weekly        int    `json:"weekly,omitempty"`
+	Monthly       int    `json:"monthly,omitempty"`
+	Yearly        int    `json:"yearly,omitempty"`
+	WithinSeconds int64  `json:"within_seconds,omitempty"`
+	Dry           bool   `json:"dry,omitempty"` // only say what would be done
+}
+
+// Pruned is what became of it.
+type Pruned struct {
+	Object    string    `json:"object"`
+	Kept      int       `json:"kept"`      // versions
+	Forgotten int       `json:"forgotten"` // versions
+	Version   uint64    `json:"version"`   // in which that was ordered; 0: there was nothing to forget
+	Collected Collected `json:"collected"`
+}
+
+// CollectRequest asks to free what a volume does not need.
+type CollectRequest struct {
+	Ref string `json:"ref"` // anything in the volume
+}
+
+// Collected is what became of it. Holders free the bytes within some minutes;
+// those that could not be told do so when their leases run out.
+type Collected struct {
+	Object     string `json:"object"`
+	Extents    int    `json:"extents"`        // released
+	Version    uint64 `json:"version"`        // in which; 0: none was
+	FreedBytes uint64 `json:"freed_bytes"`    // by the holders that were told
+	Holders    int    `json:"holders"`        // that have shares of them
+	Silent     int    `json:"silent_holders"` // of these, not told
+}
+
+// Quota is what is stored on a peer.
+type Quota struct {
+	StoredBytes uint64    `json:"stored_bytes"` // shares, with 4 KiB more for each
+	QuotaBytes  uint64    `json:"quota_bytes"`
+	FreeBytes   uint64    `json:"free_bytes"` // what the quota leaves
+	Shares      int       `json:"shares"`
+	Damaged     int       `json:"damaged"` // found damaged on this disk, and not served
+	Authors     []Account `json:"authors"` // those with most, at most 100
+	Objects     []Account `json:"objects"`
+}
+
+// Account is what leases come to.
+type Account struct {
+	Name   string `json:"name"` // of the author or object
+	Bytes  uint64 `json:"bytes"`
+	Leases int    `json:"leases"`
 }
 
 // PlanRequest asks what a durability takes.

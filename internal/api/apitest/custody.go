@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
 )
 
 // Plan implements api.Backend: what is assumed of many peers.
@@ -15,5 +16,50 @@ func (f *Fake) Plan(_ context.Context, r api.PlanRequest) (api.Plan, error) {
 	return api.Plan{
 		K: 16, N: 32, RepairAt: 28, Enough: 27, SharesPerHolder: 1, HoldersLost: 16, Wanted: float64(wanted), Nines: 12.2,
 		Unavailable: 1.3e-9, Stretch: 2, RepairTraffic: 11, Peers: 50, Availability: 0.9, LifetimeDays: 300, RepairHours: 36,
+	}, nil
+}
+
+// Prune implements api.Backend: the fake forgets nothing, and says what it
+// would.
+func (f *Fake) Prune(ctx context.Context, r api.PruneRequest) (api.Pruned, error) {
+	f.mu.Lock()
+	p, err := f.resolve(r.Ref)
+	f.mu.Unlock()
+	if err != nil {
+		return api.Pruned{}, err
+	}
+	dry := r.Dry
+	r.Ref, r.Dry = "", false
+	if r == (api.PruneRequest{}) {
+		return api.Pruned{}, errs.Newf("prune", "", errs.Usage, "nothing is said about what to keep")
+	}
+	newest := int(p.volume.newest())
+	kept := min(max(r.Last, 1), newest)
+	out := api.Pruned{Object: p.volume.object, Kept: kept, Forgotten: newest - kept}
+	if dry {
+		return out, nil
+	}
+	out.Version = uint64(newest)
+	out.Collected, err = f.Collect(ctx, api.CollectRequest{Ref: p.volume.petname + ":"})
+	return out, err
+}
+
+// Collect implements api.Backend.
+func (f *Fake) Collect(_ context.Context, r api.CollectRequest) (api.Collected, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.resolve(r.Ref)
+	if err != nil {
+		return api.Collected{}, err
+	}
+	return api.Collected{Object: p.volume.object, Extents: 3, Version: p.volume.newest(), FreedBytes: 3 << 20, Holders: 32, Silent: 1}, nil
+}
+
+// Quota implements api.Backend.
+func (f *Fake) Quota(context.Context) (api.Quota, error) {
+	return api.Quota{
+		StoredBytes: 1 << 30, QuotaBytes: 4 << 30, FreeBytes: 3 << 30, Shares: 600,
+		Authors: []api.Account{{Name: "authorkey", Bytes: 1 << 30, Leases: 600}},
+		Objects: []api.Account{{Name: "object1", Bytes: 1 << 30, Leases: 600}},
 	}, nil
 }

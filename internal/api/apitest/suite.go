@@ -483,6 +483,14 @@ func (v *volumeTest) rest() {
 	if p, err := v.b.Plan(v.ctx(), api.PlanRequest{Nines: 9}); err != nil || p.Wanted != 9 || p.K < 1 || p.N < p.K || p.RepairAt < p.K {
 		v.t.Errorf("plan: %+v, %v", p, err)
 	}
+	if q, err := v.b.Quota(v.ctx()); err != nil || q.FreeBytes > q.QuotaBytes {
+		v.t.Errorf("quota: %+v, %v", q, err)
+	}
+	_, err = v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/")})
+	v.fails(err, errs.Usage, "prune without a rule")
+	if p, err := v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/"), Last: 1000, Dry: true}); err != nil || p.Version != 0 || p.Kept < 1 {
+		v.t.Errorf("prune --dry-run: %+v, %v", p, err)
+	}
 	status, err := v.b.Status(v.ctx())
 	if err != nil || status.Peer == "" || len(status.Volumes) == 0 {
 		v.t.Errorf("status: %+v, %v", status, err)

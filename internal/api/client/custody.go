@@ -11,3 +11,18 @@ import (
 func (c *Client) Plan(ctx context.Context, r api.PlanRequest) (api.Plan, error) {
 	return get[api.Plan](ctx, c, protocol.Plan, r)
 }
+
+// Prune implements api.Backend.
+func (c *Client) Prune(ctx context.Context, r api.PruneRequest) (api.Pruned, error) {
+	return follow[api.Pruned](ctx, c, protocol.Prune, r, nil, nil)
+}
+
+// Collect implements api.Backend.
+func (c *Client) Collect(ctx context.Context, r api.CollectRequest) (api.Collected, error) {
+	return follow[api.Collected](ctx, c, protocol.Collect, r, nil, nil)
+}
+
+// Quota implements api.Backend.
+func (c *Client) Quota(ctx context.Context) (api.Quota, error) {
+	return get[api.Quota](ctx, c, protocol.Quota, nil)
+}

@@ -49,6 +49,9 @@ const (
 	Export   = "POST /v1/keys"
 	Import   = "PUT /v1/keys"
 	Plan     = "GET /v1/plan"
+	Prune    = "POST /v1/prune"
+	Collect  = "POST /v1/collect"
+	Quota    = "GET /v1/quota"
 )
 
 // Headers and trailers. Values are JSON in ASCII, but for Timeout and End.

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/atollnet/atoll/internal/api"
+)
+
+// prune is the verb prune with its flags.
+type prune struct {
+	*app
+	r      api.PruneRequest
+	within age
+}
+
+func (a *app) pruneVerb() *cobra.Command {
+	p := &prune{app: a}
+	c := &cobra.Command{
+		Use:   "prune VOLUME --keep-…",
+		Short: "Forget earlier versions, and free what only they needed",
+		Long: `Forget the versions of a volume that no --keep rule names, and have the holders of
+its shares free what nothing refers to any more. What is in the newest version always
+stays. Rules add up: a version stays if any of them keeps it. Versions that changed no
+content count for none. Only the volume's owner can do it, and it cannot be undone.`,
+		Example: `  peerctl prune home: --keep-last 1                  the newest version alone
+  peerctl prune home: --keep-daily 7 --keep-weekly 5 --keep-within 2d
+  peerctl prune home: --keep-last 10 --dry-run       only say what would be forgotten`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return p.run(c.Context(), args[0]) },
+	}
+	f := c.Flags()
+	for _, rule := range []struct {
+		name string
+		to   *int
+		what string
+	}{
+		{"last", &p.r.Last, "the newest `N` versions"}, {"hourly", &p.r.Hourly, "the newest of each of `N` hours"},
+		{"daily", &p.r.Daily, "the newest of each of `N` days"}, {"weekly", &p.r.Weekly, "the newest of each of `N` weeks"},
+		{"monthly", &p.r.Monthly, "the newest of each of `N` months"}, {"yearly", &p.r.Yearly, "the newest of each of `N` years"},
+	} {
+		f.IntVar(rule.to, "keep-"+rule.name, 0, "keep "+rule.what)
+	}
+	f.Var(&p.within, "keep-within", "keep what is not older than a `time`, as 1y5m7d2h, counted back from the newest")
+	f.BoolVarP(&p.r.Dry, "dry-run", "n", false, "only say what would be forgotten")
+	return c
+}
+
+func (p *prune) run(ctx context.Context, arg string) (err error) {
+	if p.r.Ref, err = p.volumeRef(arg); err != nil {
+		return err
+	}
+	p.r.WithinSeconds = int64(time.Duration(p.within) / time.Second)
+	for _, n := range []int{p.r.Last, p.r.Hourly, p.r.Daily, p.r.Weekly, p.r.Monthly, p.r.Yearly} {
+		if n < 0 {
+			return usage("nothing can be kept %d times", n)
+		}
+	}
+	m := p.meter("prune "+shown(p.r.Ref), 0)
+	out, err := p.peerd.Prune(api.WithObserver(ctx, m), p.r)
+	m.close()
+	if err != nil {
+		return err
+	}
+	return p.show(out, func() error {
+		text := fmt.Sprintf("%s kept, %d forgotten", count(out.Kept, "version", "versions"), out.Forgotten)
+		if p.r.Dry {
+			return p.print("%s, if it were done", text)
+		}
+		return p.print("%s; %s", text, collectedText(out.Collected))
+	})
+}
+
+// volumeRef returns the reference that names a volume: a petname does, with or
+// without its colon.
+func (a *app) volumeRef(arg string) (string, error) {
+	if !strings.ContainsAny(arg, ":@/") {
+		arg += ":"
+	}
+	return a.ref(arg)
+}
+
+func (a *app) gcVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "gc [VOLUME]",
+		Short: "Have holders free what a volume does not need any more",
+		Long: `Release the extents that no retained version of a volume refers to, and have their
+holders free them: within minutes those that answer, when their leases run out the
+others. Without VOLUME it is home:. prune does this too.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			arg := "home:"
+			if len(args) == 1 {
+				arg = args[0]
+			}
+			return a.collect(c.Context(), arg)
+		},
+	}
+}
+
+func (a *app) collect(ctx context.Context, arg string) error {
+	ref, err := a.volumeRef(arg)
+	if err != nil {
+		return err
+	}
+	m := a.meter("gc "+shown(ref), 0)
+	out, err := a.peerd.Collect(api.WithObserver(ctx, m), api.CollectRequest{Ref: ref})
+	m.close()
+	if err != nil {
+		return err
+	}
+	return a.show(out, func() error { return a.print("%s", collectedText(out)) })
+}
+
+func collectedText(c api.Collected) string {
+	if c.Extents == 0 {
+		return "nothing to free"
+	}
+	text := fmt.Sprintf("%s released, %s on %s being freed", count(c.Extents, "extent", "extents"), size(c.FreedBytes), count(c.Holders-c.Silent, "holder", "holders"))
+	if c.Silent > 0 {
+		text += fmt.Sprintf("; %s could not be told, and will when the leases run out", count(c.Silent, "holder", "holders"))
+	}
+	return text
+}
+
+func (a *app) quotaVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "quota",
+		Short: "Show how much is stored on this peer, and whose it is",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.quota(c.Context()) },
+	}
+}
+
+func (a *app) quota(ctx context.Context) error {
+	q, err := a.peerd.Quota(ctx)
+	if err != nil {
+		return err
+	}
+	return a.show(q, func() error {
+		if err := a.print("%s of %s in %s, %s left", size(q.StoredBytes), size(q.QuotaBytes), count(q.Shares, "share", "shares"), size(q.FreeBytes)); err != nil {
+			return err
+		}
+		if q.Damaged > 0 {
+			if err := a.print("%s damaged on this disk", count(q.Damaged, "share is", "shares are")); err != nil {
+				return err
+			}
+		}
+		for _, list := range []struct {
+			kind     string
+			accounts []api.Account
+		}{{"author", q.Authors}, {"object", q.Objects}} {
+			for _, x := range list.accounts {
+				if err := a.print("%s %s  %s in %s", list.kind, x.Name, size(x.Bytes), count(x.Leases, "share", "shares")); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// age is a time as restic writes it: years, months, days and hours, as 1y5m7d2h.
+// A month has 30 days, a year 365.
+type age time.Duration
+
+const day = 24 * time.Hour
+
+var ageForm = regexp.MustCompile(`^(?:([0-9]{1,3})y)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?$`)
+
+func (d *age) String() string { return time.Duration(*d).String() }
+
+func (d *age) Type() string { return "age" }
+
+// Set parses a text.
+func (d *age) Set(text string) error {
+	parts := ageForm.FindStringSubmatch(text)
+	if parts == nil || text == "" {
+		return fmt.Errorf("%q is no age: write 1y5m7d2h, or a part of it", text)
+	}
+	*d = 0
+	for i, unit := range []time.Duration{365 * day, 30 * day, day, time.Hour} {
+		n, _ := strconv.Atoi("0" + parts[i+1]) // the form lets only digits through
+		*d += age(time.Duration(n) * unit)
+	}
+	return nil
+}
