@@ -54,6 +54,17 @@ func (b backend) changeable(ctx context.Context, ref string) (envelope.Target, o
 }
 
 func (b backend) Put(ctx context.Context, r api.PutRequest, body io.Reader) (api.PutResult, error) {
+	_, p, err := b.changeable(ctx, r.Dest)
+	if err != nil {
+		return api.PutResult{}, err
+	}
+	if seen, cut := b.cutOff(ctx, p.Object); cut {
+		return b.keep(verbPut, destText(r), r, p.Object, seen, body)
+	}
+	return b.put(ctx, r, body)
+}
+
+func (b backend) put(ctx context.Context, r api.PutRequest, body io.Reader) (api.PutResult, error) {
 	d, err := b.dest(ctx, r.Dest, r.Name)
 	if err != nil {
 		return api.PutResult{}, err
@@ -86,6 +97,17 @@ func (b backend) PutTree(ctx context.Context, r api.PutTreeRequest, tree api.Tre
 }
 
 func (b backend) Mkdir(ctx context.Context, r api.MkdirRequest) (api.PutResult, error) {
+	_, p, err := b.changeable(ctx, r.Ref)
+	if err != nil {
+		return api.PutResult{}, err
+	}
+	if seen, cut := b.cutOff(ctx, p.Object); cut {
+		return b.keep(verbMkdir, r.Ref, r, p.Object, seen, nil)
+	}
+	return b.mkdir(ctx, r)
+}
+
+func (b backend) mkdir(ctx context.Context, r api.MkdirRequest) (api.PutResult, error) {
 	t, p, err := b.changeable(ctx, r.Ref)
 	if err != nil {
 		return api.PutResult{}, err
@@ -95,6 +117,20 @@ func (b backend) Mkdir(ctx context.Context, r api.MkdirRequest) (api.PutResult, 
 }
 
 func (b backend) Remove(ctx context.Context, r api.RemoveRequest) (api.PutResult, error) {
+	_, p, err := b.changeable(ctx, r.Ref)
+	if err != nil {
+		return api.PutResult{}, err
+	}
+	if r.Recursive {
+		return b.remove(ctx, r) // what others put there meanwhile could be lost
+	}
+	if seen, cut := b.cutOff(ctx, p.Object); cut {
+		return b.keep(verbRemove, r.Ref, r, p.Object, seen, nil)
+	}
+	return b.remove(ctx, r)
+}
+
+func (b backend) remove(ctx context.Context, r api.RemoveRequest) (api.PutResult, error) {
 	t, p, err := b.changeable(ctx, r.Ref)
 	if err != nil {
 		return api.PutResult{}, err

@@ -21,6 +21,7 @@ import (
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/node/census"
+	"github.com/atollnet/atoll/node/outbox"
 	"github.com/atollnet/atoll/node/ringnet"
 	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/archive"
@@ -45,6 +46,7 @@ type Node struct {
 	volumes *volumes
 	store   kv.Store
 	shares  *store.Shares
+	outbox  *outbox.Box // changes that wait for a ring
 
 	// The network.
 	host   *p2p.Host
@@ -62,6 +64,7 @@ type Node struct {
 	turnovers   *turnovers // rings that have changed
 	pulse       *pulse
 	gateway     *objects.Gateway
+	contacts    contacts
 	fetcher     *transfer.Fetcher
 	traffic     traffic
 	keeper      *keeper.Keeper
@@ -92,6 +95,9 @@ func (n *Node) openStore(context.Context) (err error) {
 		return err
 	}
 	if n.volumes, err = openVolumes(n.config); err != nil {
+		return err
+	}
+	if n.outbox, err = outbox.Open(filepath.Join(n.config.Dir, "pending")); err != nil {
 		return err
 	}
 	if n.store, err = kv.Open(filepath.Join(n.config.Dir, dbDir), kv.Options{Logger: n.log}); err != nil {
@@ -213,6 +219,7 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.keeper.Run(ctx) })
 	tasks.Go(func() error { return n.dropExpired(ctx) })
 	tasks.Go(func() error { return n.publishHeads(ctx) })
+	tasks.Go(func() error { return n.drainPending(ctx) })
 	tasks.Go(func() error { return n.resumeRings(ctx) })
 	tasks.Go(func() error { return n.turnovers.run(ctx, n.turnOver) })
 	tasks.Go(func() error { return n.keepRings(ctx) })

@@ -61,6 +61,9 @@ func (a *app) change(arg, done string, do func(ref string) (api.PutResult, error
 	if err != nil {
 		return err
 	}
+	if r.State == api.Pending {
+		return waits("change", ref, r)
+	}
 	a.say("%s: %s, %s", placed(ref, r.Path), done, outcome(r))
 	return a.show(r, func() error { return nil })
 }

@@ -201,6 +201,9 @@ func (p *put) file(ctx context.Context, name string, r api.PutRequest, content i
 
 // report prints the reference and says what became of the put.
 func (p *put) report(dest string, r api.PutResult) error {
+	if r.State == api.Pending {
+		return waits("put", dest, r)
+	}
 	p.say("%s: %s %s%s", placed(dest, r.Path), size(r.Bytes), outcome(r), replaced(r))
 	return p.show(r, func() error {
 		if p.pin {

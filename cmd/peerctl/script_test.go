@@ -168,6 +168,10 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 		fake.OnRead, fake.OnCommit = nil, nil
 	case "alone":
 		fake.Alone = true
+	case "offline":
+		fake.Offline = true
+	case "aside":
+		fake.Offline, fake.Aside = true, "/notes: it changed in version 8, after 7"
 	case "short":
 		fake.Short = true
 	default:

@@ -57,6 +57,7 @@ type Backend interface {
 	Editor
 	Sharer
 	KeyKeeper
+	Waiter
 	Custody
 
 	// Open returns an entry and, for a file, the content of the wanted range,

@@ -17,6 +17,7 @@ type State string
 const (
 	Stored   State = "stored"   // its data lies on holders
 	Ordered  State = "ordered"  // the ring has certified it as a version
+	Pending  State = "pending"  // no ring was reached: it waits here
 	Archived State = "archived" // this peer may die: the version's tree lies on other peers, its head in the DHT
 )
 

@@ -77,6 +77,7 @@ type PutResult struct {
 	Alone     bool   `json:"alone"`              // this peer alone holds it: one copy
 	Missing   int    `json:"missing_shares"`     // shares that no peer has taken yet
 	State     State  `json:"state"`
+	Pending   uint64 `json:"pending,omitempty"`   // the number under which it waits
 	Unchanged bool   `json:"unchanged,omitempty"` // all of it was there already; Version is the newest
 }
 

@@ -28,12 +28,17 @@ type Fake struct {
 	OnCommit func(ctx context.Context) error
 	// Alone is what results and reports say.
 	Alone bool
+	// Offline lets puts wait; Aside is why they are kept aside, if not "".
+	Offline bool
+	Aside   string
 	// Short makes Check find too few shares.
 	Short bool
 
 	mu      sync.Mutex
 	volumes []*volume
 	aliases map[string]alias
+	pending []waiting
+	last    uint64 // number of a pending change
 }
 
 // volume is a volume: all its versions, from the empty one.

@@ -37,6 +37,9 @@ func (f *Fake) Put(ctx context.Context, r api.PutRequest, body io.Reader) (api.P
 	if err != nil {
 		return api.PutResult{}, errs.Wrap("put", r.Dest, err)
 	}
+	if f.Offline {
+		return f.wait(r.Dest, content), nil
+	}
 	n := node{kind: api.File, mode: r.Mode, modTime: r.ModTime, content: content}
 	if r.Symlink != "" {
 		n.kind, n.target, n.content = api.Symlink, r.Symlink, nil

@@ -47,3 +47,24 @@ func (c *Client) Export(ctx context.Context, r api.ExportRequest) (api.SealedKey
 func (c *Client) Import(ctx context.Context, r api.ImportRequest, body io.Reader) (api.Imported, error) {
 	return follow[api.Imported](ctx, c, protocol.Import, r, body, nil)
 }
+
+// Pending implements api.Backend.
+func (c *Client) Pending(ctx context.Context) ([]api.PendingChange, error) {
+	return get[[]api.PendingChange](ctx, c, protocol.Pending, nil)
+}
+
+// PendingContent implements api.Backend.
+func (c *Client) PendingContent(ctx context.Context, r api.PendingRequest) (io.ReadCloser, error) {
+	call := c.begin(ctx)
+	body, err := call.open(protocol.PendingContent, r)
+	if err != nil {
+		call.end()
+		return nil, err
+	}
+	return body, nil
+}
+
+// DropPending implements api.Backend.
+func (c *Client) DropPending(ctx context.Context, r api.PendingRequest) (api.PendingChange, error) {
+	return follow[api.PendingChange](ctx, c, protocol.DropPending, r, nil, nil)
+}

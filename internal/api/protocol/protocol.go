@@ -52,6 +52,10 @@ const (
 	Prune    = "POST /v1/prune"
 	Collect  = "POST /v1/collect"
 	Quota    = "GET /v1/quota"
+
+	Pending        = "GET /v1/pending"
+	PendingContent = "GET /v1/pending/content"
+	DropPending    = "DELETE /v1/pending"
 )
 
 // Headers and trailers. Values are JSON in ASCII, but for Timeout and End.

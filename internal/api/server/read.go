@@ -196,3 +196,18 @@ func pour(w io.Writer, r io.Reader, buffer []byte) error {
 	_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer)
 	return err
 }
+
+func openPending(b api.Backend) source {
+	return func(ctx context.Context, r *http.Request, out *body) error {
+		var q api.PendingRequest
+		if err := protocol.ParseQuery(r, &q); err != nil {
+			return err
+		}
+		reader, err := b.PendingContent(ctx, q)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		return pour(out, reader, make([]byte, bufferBytes))
+	}
+}
