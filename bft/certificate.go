@@ -111,12 +111,16 @@ func newCertificate(kind Kind, d Decision, view wire.View, quorum int, votes []*
 }
 
 // Fork reports whether two commit certificates, both verified, are for
-// different decisions on one version. It then returns those who signed both:
-// at least f+1 members, each of which has lied.
+// different decisions on one version: at least f+1 members have lied. If both are
+// of one view, those who signed both are named: each of them has. Those of two
+// views name nobody, because an honest member to whom others lied about the
+// first view may have signed the second.
 func Fork(a, b Certificate) (liars uint16, forked bool) {
-	d, e := a.Decision, b.Decision
-	if d.Object != e.Object || d.Epoch != e.Epoch || d.Ring != e.Ring || d.Version != e.Version || d.ID() == e.ID() {
+	if !contradict(a.Decision, b.Decision) {
 		return 0, false
+	}
+	if a.View != b.View {
+		return 0, true
 	}
 	return a.Signers & b.Signers, true
 }

@@ -77,8 +77,11 @@ func TestFork(t *testing.T) {
 	a, b := decisionOf(r, 2, wire.VersionID{9}), decisionOf(r, 2, wire.VersionID{9})
 	b.State[0]++
 	c := sign(r, Commit, a, 0, 0, 1, 2)
-	if liars, forked := Fork(c, sign(r, Commit, b, 1, 1, 2, 3)); !forked || liars != 1<<1|1<<2 {
+	if liars, forked := Fork(c, sign(r, Commit, b, 0, 1, 2, 3)); !forked || liars != 1<<1|1<<2 {
 		t.Errorf("liars %b, %v", liars, forked)
+	}
+	if liars, forked := Fork(c, sign(r, Commit, b, 1, 1, 2, 3)); !forked || liars != 0 {
+		t.Errorf("in two views: liars %b, %v", liars, forked)
 	}
 	if _, forked := Fork(c, sign(r, Commit, a, 5, 1, 2, 3)); forked {
 		t.Error("one decision in two views is called a fork")

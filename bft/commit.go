@@ -10,6 +10,7 @@ func (r *Replica) vote(from int, m *Vote) {
 	}
 	switch m.Version {
 	case r.head.version + 1:
+		r.compareVotes(from, m)
 		r.votes.put(m.Kind, from, m.Ballot, m.Signature, false)
 	case r.head.version + 2:
 		r.later.put(m.Kind, from, m.Ballot, m.Signature, false)
@@ -92,6 +93,7 @@ func (r *Replica) learnAgain(c *Certificate) {
 		return
 	}
 	if !same {
+		r.out.Evidence = append(r.out.Evidence, ForkEvidence(r.ring, *r.head.proof, *c))
 		r.fail(ErrForked)
 		return
 	}

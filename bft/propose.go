@@ -215,6 +215,9 @@ func (r *Replica) prePrepare(from int, m *PrePrepare) {
 	case r.decided != nil && r.decided.Decision.ID() == d.ID():
 		r.know(&m.Proposal)
 		return
+	}
+	r.compareProposals(from, m)
+	switch {
 	case m.View != r.state.View || r.state.Changing || r.offered != nil || r.decided != nil || r.target > r.head.version:
 		return
 	case r.current != nil:

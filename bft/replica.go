@@ -108,6 +108,7 @@ type Replica struct {
 	timer   timer
 	started bool
 	fault   error
+	accused uint16 // members of whose lies there is evidence
 
 	// Of the Step under way.
 	now   int64

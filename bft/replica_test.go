@@ -17,6 +17,7 @@ type bench struct {
 	ring RingCert
 	self int
 	*Replica
+	found *[]Evidence // if not nil, all that effects have held
 }
 
 func newBench(t *testing.T, self int) *bench {
@@ -26,7 +27,7 @@ func newBench(t *testing.T, self int) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bench{t, ring, self, r}
+	return &bench{t: t, ring: ring, self: self, Replica: r}
 }
 
 // result is what every member's executor gives for a batch.
@@ -41,6 +42,9 @@ func result(updates [][]byte) (root wire.NodeHash, outcomes [][]byte) {
 func (b *bench) step(inputs ...Input) (all Effects) {
 	for {
 		e := b.Step(testNow, inputs...)
+		if b.found != nil {
+			*b.found = append(*b.found, e.Evidence...)
+		}
 		all.Send, all.Store = append(all.Send, e.Send...), append(all.Store, e.Store...)
 		all.Serve, all.Busy, all.Failed = append(all.Serve, e.Serve...), append(all.Busy, e.Busy...), append(all.Failed, e.Failed...)
 		if e.Commit != nil {

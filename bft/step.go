@@ -61,7 +61,9 @@ type Effects struct {
 	Busy   []wire.Hash // submitted updates that found no room
 	Left   [][]byte    // updates that wait on, this member's users' first: the next ring is to order them
 	Failed []wire.Hash // submitted updates given up because the host could not execute them
-	Fault  error       // this replica goes no further: ErrDiverged or ErrForked
+	// Evidence shows that others have lied; to be kept, at any time.
+	Evidence []Evidence
+	Fault    error // this replica goes no further: ErrDiverged or ErrForked
 }
 
 // Send is a message to the member To, or to All.

@@ -22,6 +22,7 @@ const (
 	keyHead     = 'h' // → newest version, 8 bytes
 	keyCommit   = 'c' // version → commit certificate; written once
 	keyProposal = 'b' // version, decision → proposal; written once
+	keyEvidence = 'v' // epoch, members named as bits → evidence; written once
 )
 
 const (

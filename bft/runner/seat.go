@@ -37,6 +37,8 @@ type seat struct {
 	result  result                  // of the last execution
 	others  map[wire.VersionID]bool // proposals stored for the version after the newest
 	trouble error                   // of the last execution
+
+	questions []item // of readers, that wait until they can be answered
 }
 
 // item is something that waits, and the room it takes of its peer's: an input, a
@@ -49,7 +51,8 @@ type item struct {
 	epoch wire.Epoch // of the message, if not the seat's
 	late  bft.Message
 	alone func() error
-	done  chan<- error // has room for one
+	ask   *question
+	done  chan<- error // of alone and ask: how it ended; has room for one
 }
 
 type result struct {
@@ -125,6 +128,9 @@ func (s *seat) take() (todo, bool) {
 		case it.alone != nil:
 			t.alone = append(t.alone, it)
 			s.items[i].done = nil
+		case it.ask != nil:
+			t.asked = append(t.asked, it)
+			s.items[i].done = nil
 		case it.late != nil:
 			t.late = append(t.late, it)
 		default:
@@ -140,6 +146,7 @@ type todo struct {
 	inputs []bft.Input
 	late   []item
 	alone  []item
+	asked  []item
 }
 
 // work carries out what waits, until nothing does.
@@ -147,6 +154,7 @@ func (s *seat) work() {
 	defer s.host.work.Done()
 	for {
 		if s.host.ctx.Err() != nil {
+			s.dropQuestions(ErrClosed)
 			s.fail(ErrClosed)
 			return
 		}
@@ -162,11 +170,13 @@ func (s *seat) work() {
 			s.doAlone(t.alone)
 			return
 		}
+		s.enlistQuestions(t.asked)
 		switch err := s.step(t.inputs); {
 		case errors.Is(err, errSucceeded):
 			return
 		case err != nil:
 			s.host.Log.Error("ring member stopped; it starts again from what is stored", "object", s.object, "error", err)
+			s.dropQuestions(err)
 			s.fail(err)
 			return
 		}
@@ -238,6 +248,7 @@ func (s *seat) step(inputs []bft.Input) error {
 			s.succeed(e.Left)
 			return errSucceeded
 		}
+		s.answerQuestions()
 		if e.Execute == nil {
 			return nil
 		}
@@ -298,7 +309,7 @@ func (s *seat) carryOut(e bft.Effects) error {
 }
 
 func (s *seat) persist(e bft.Effects) error {
-	if e.State == nil && len(e.Store) == 0 && e.Commit == nil {
+	if e.State == nil && len(e.Store) == 0 && e.Commit == nil && len(e.Evidence) == 0 {
 		return nil
 	}
 	wrote := false
@@ -315,6 +326,12 @@ func (s *seat) persist(e bft.Effects) error {
 }
 
 func (s *seat) write(w kv.Writer, e bft.Effects) error {
+	for _, lie := range e.Evidence {
+		s.host.Log.Warn("a member of a ring has lied", "object", s.object)
+		if err := putEvidence(w, lie); err != nil {
+			return err
+		}
+	}
 	for _, p := range e.Store {
 		if err := putProposal(w, s.object, p); err != nil {
 			return err

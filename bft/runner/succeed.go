@@ -68,6 +68,7 @@ func (s *seat) renew() error {
 // there.
 func (s *seat) succeed(left [][]byte) {
 	s.host.forget(s)
+	s.dropQuestions(errForgotten)
 	s.mu.Lock()
 	s.stopTimer()
 	for _, it := range s.items {
@@ -123,6 +124,7 @@ func (s *seat) doAlone(items []item) {
 	for i, it := range items {
 		results[i] = it.alone()
 	}
+	s.dropQuestions(errForgotten)
 	s.fail(fmt.Errorf("object %v: %w", s.object, ErrMoved))
 	for i, it := range items {
 		it.done <- results[i]
