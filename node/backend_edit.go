@@ -101,15 +101,11 @@ func (b backend) Diff(ctx context.Context, r api.DiffRequest) (api.Diff, error) 
 
 // compared finds what a REF of a comparison names; there may be nothing there.
 func (b backend) compared(ctx context.Context, ref, consistency string) (seen, *objects.Entry, error) {
-	v, err := b.version(ctx, ref, consistency)
-	if err != nil {
-		return v, nil, err
-	}
-	e, err := v.Lookup(ctx, v.root, v.path)
-	if errs.KindOf(err) == errs.NotFound {
+	v, err := b.look(ctx, ref, consistency)
+	if errs.KindOf(err) == errs.NotFound && v.root != nil {
 		return v, nil, nil
 	}
-	return v, e, err
+	return v, v.entry, err
 }
 
 func exportDifference(old, new seen, d objects.Difference) api.Difference {

@@ -24,54 +24,55 @@ type seen struct {
 	entry *objects.Entry
 }
 
-// look finds the entry that a REF names in the version that it selects. Before
-// it says that there is none it asks all members of the ring: somebody may have
-// just been told where to look.
-func (b backend) look(ctx context.Context, ref, consistency string) (v seen, err error) {
-	v, err = b.lookOnce(ctx, ref, consistency)
-	if errs.KindOf(err) == errs.NotFound && v.Snapshot != nil && consistency != api.Any && b.ring.renew(ctx, v.Object) > v.Version {
-		return b.lookOnce(ctx, ref, consistency)
-	}
-	return v, err
-}
-
-func (b backend) lookOnce(ctx context.Context, ref, consistency string) (v seen, err error) {
-	if v, err = b.version(ctx, ref, consistency); err != nil {
-		return v, err
-	}
-	v.entry, err = v.Lookup(ctx, v.root, v.path)
-	return v, err
+// look finds the entry that a REF names in the version that it selects.
+func (b backend) look(ctx context.Context, ref, consistency string) (seen, error) {
+	return b.reading(ctx, ref, consistency, func(v *seen) (err error) {
+		v.entry, err = v.Lookup(ctx, v.root, v.path)
+		return err
+	})
 }
 
 // version opens the version that a REF selects, and the node that it starts
 // from.
-func (b backend) version(ctx context.Context, ref, consistency string) (v seen, err error) {
-	if err := checkConsistency(consistency); err != nil {
+func (b backend) version(ctx context.Context, ref, consistency string) (seen, error) {
+	return b.reading(ctx, ref, consistency, func(*seen) error { return nil })
+}
+
+// reading opens what a REF names, as new as the level of consistency asks for,
+// and looks there. Before it says that something is not there it asks the ring
+// whether anything is newer: somebody may have just been told where to look.
+func (b backend) reading(ctx context.Context, ref, consistency string, look func(*seen) error) (v seen, err error) {
+	level, err := api.ParseConsistency(consistency)
+	if err != nil {
 		return v, err
 	}
 	t, p, err := b.place(ctx, ref, strings.HasPrefix(ref, homePetname+":"))
 	if err != nil {
 		return v, err
 	}
-	v.place, v.path = p, t.Path
-	if v.Snapshot, err = b.gateway.Newest(ctx, p.Object); err != nil {
+	head, err := b.ring.headAt(ctx, p.Object, level)
+	if err != nil {
 		return v, err
 	}
-	if v.Snapshot, err = selected(ctx, v.Snapshot, t.Version); err != nil {
+	open := func() error {
+		v = seen{place: p, path: t.Path}
+		if v.Snapshot, err = selected(ctx, b.gateway.Snapshot(p.Object, head), t.Version); err != nil {
+			return err
+		}
+		if v.root, err = v.Place(ctx, p); err != nil {
+			return err
+		}
+		return look(&v)
+	}
+	err = open()
+	if errs.KindOf(err) != errs.NotFound || level.Level == api.Any || level.Level == api.Latest {
 		return v, err
 	}
-	v.root, err = v.Place(ctx, p)
+	if newer := b.ring.renew(ctx, p.Object); newer.Version > head.Version {
+		head = newer
+		err = open()
+	}
 	return v, err
-}
-
-// checkConsistency refuses the levels that need a ring of more than one member
-// to mean anything else than the others.
-func checkConsistency(level string) error {
-	switch level {
-	case "", api.Session, api.Any:
-		return nil
-	}
-	return errs.Newf("read", "--consistency "+level, errs.Usage, "this release knows %s and %s", api.Any, api.Session)
 }
 
 func selected(ctx context.Context, newest *objects.Snapshot, s envelope.Selector) (*objects.Snapshot, error) {

@@ -28,7 +28,9 @@ func (b backend) Ring(ctx context.Context, r api.RingRequest) (api.Ring, error) 
 			k.head, k.verified = s.head, s.verified
 		}
 	}
-	return b.exportRing(k, standings)
+	ring, err := b.exportRing(k, standings)
+	ring.Evidence = b.ring.evidence(ctx, p.Object, k)
+	return ring, err
 }
 
 func (b backend) exportRing(k known, standings []standing) (api.Ring, error) {
@@ -39,7 +41,7 @@ func (b backend) exportRing(k known, standings []standing) (api.Ring, error) {
 	}
 	out := api.Ring{
 		Object: ring.Object.String(), Epoch: uint64(ring.Epoch), Version: uint64(d.Version), Quorum: ring.Quorum(),
-		Wanted: int(policy.RingSize), Overrides: k.verified.Overrides, Evidence: []string{},
+		Wanted: int(policy.RingSize), Overrides: k.verified.Overrides,
 	}
 	view := wire.View(0)
 	if k.head.Commit != nil {

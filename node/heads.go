@@ -17,6 +17,7 @@ const headsMax = 1024
 type known struct {
 	head     bft.Head // with its hint
 	verified bft.Verified
+	proven   time.Time   // when 2f+1 members were last asked that all had no newer one; zero: never
 	asked    time.Time   // when the ring was last asked for a newer one; zero: never
 	leader   int         // the member that is likely to lead
 	reader   wire.PeerID // the member that has given nodes last

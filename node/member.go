@@ -144,6 +144,8 @@ func (m *member) listen(s *ringnet.Server) {
 	ringnet.Handle(s, ringnet.KindAbsent, m.absent)
 	ringnet.Handle(s, ringnet.KindSucceed, m.succeed)
 	ringnet.Handle(s, ringnet.KindEndorse, m.endorse)
+	ringnet.Handle(s, ringnet.KindStatus, m.status)
+	ringnet.Handle(s, ringnet.KindEvidence, m.evidence)
 	s.Listen()
 }
 

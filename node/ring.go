@@ -200,6 +200,9 @@ func (r *ring) newest(ctx context.Context, object wire.ObjectID) (known, error) 
 	if err != nil {
 		return k, err
 	}
+	if k.asked.IsZero() {
+		k = r.first(ctx, object, k)
+	}
 	if k.verified.Ring.Index(r.self) >= 0 {
 		if own, here, err := r.local(object); here || err != nil {
 			return own, err
@@ -262,21 +265,6 @@ func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, e
 		}
 	}
 	return known{}, errs.New("ask ring", object.String(), errs.NoQuorum, errors.Join(causes...))
-}
-
-// renew asks all members for their heads, not only the first that answers, and
-// returns the newest version known then.
-func (r *ring) renew(ctx context.Context, object wire.ObjectID) wire.Version {
-	k, err := r.find(ctx, object)
-	if err != nil {
-		return 0
-	}
-	for _, s := range r.standings(ctx, object, k) {
-		if s.answers() {
-			k = r.heads.learn(object, s.head, s.verified)
-		}
-	}
-	return k.verified.Decision.Version
 }
 
 // export makes it the gateway's.

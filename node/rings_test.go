@@ -163,22 +163,3 @@ func TestNobodyIsPromisedTooMuch(t *testing.T) {
 		t.Errorf("%d keys of %d peers are kept, want one", len(r.byKey), len(r.byPeer))
 	}
 }
-
-func TestBeforeNotFoundIsSaidAllMembersAreAsked(t *testing.T) {
-	c := newCluster(t, 6)
-	object, ref := c.init(0, 4)
-	c.mustPut(0, "home:/a", "one")
-	reader := c.outside(append(c.members(0, object), 0)...)
-	if got, err := c.get(reader, ref+"/a"); err != nil || got != "one" {
-		t.Fatalf("%q, %v", got, err)
-	}
-	c.mustPut(0, "home:/b", "two")
-	// The reader has just asked for the newest version, and does not ask again.
-	c.nodes[reader].ring.heads.note(object, func(k *known) { k.asked = time.Now() })
-	if got, err := c.get(reader, ref+"/b"); err != nil || got != "two" {
-		t.Errorf("what was just written: %q, %v", got, err)
-	}
-	if _, err := c.get(reader, ref+"/c"); kindOf(err) != errs.NotFound {
-		t.Errorf("what was never written: %v", err)
-	}
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,7 +87,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 refused,
 	f.BoolVar(&a.json, "json", false, "write one JSON document per line")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, only results and errors")
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long without progress; 0: never")
-	f.StringVar(&a.consistency, "consistency", api.Session, "how new reads must be: any or `session`")
+	f.StringVar(&a.consistency, "consistency", api.Session, "how new reads must be: any, session, bounded=DURATION or latest (`level`)")
 	root.AddCommand(
 		a.initVerb(), a.idVerb(), a.putVerb(), a.getVerb(), a.catVerb(), a.lsVerb(), a.statVerb(), a.mkdirVerb(), a.rmVerb(),
 		a.mvVerb(), a.cpVerb(), a.diffVerb(), a.restoreVerb(),
@@ -103,12 +102,8 @@ func (a *app) begin() error {
 	if a.timeout < 0 {
 		return usage("--timeout is negative")
 	}
-	if bound, ok := strings.CutPrefix(a.consistency, "bounded="); ok {
-		if d, err := time.ParseDuration(bound); err != nil || d < 0 {
-			return usage("--consistency %s: %q is no duration", a.consistency, bound)
-		}
-	} else if !slices.Contains([]string{api.Any, api.Session, api.Latest}, a.consistency) {
-		return usage("--consistency is any, session, bounded=DURATION or latest, not %q", a.consistency)
+	if _, err := api.ParseConsistency(a.consistency); err != nil {
+		return errs.Hint(err, "see `peerctl --help`")
 	}
 	a.peerd = client.New(a.socket, a.timeout)
 	return nil

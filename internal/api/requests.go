@@ -2,14 +2,6 @@ package api
 
 import "time"
 
-// Levels of consistency a read may ask for; "" is Session. "bounded=30s" asks
-// for a head confirmed within that time.
-const (
-	Any     = "any"     // a certified version, from anywhere
-	Session = "session" // not older than what this peer has seen or written
-	Latest  = "latest"  // the newest there is
-)
-
 // State is how far a change has come.
 type State string
 

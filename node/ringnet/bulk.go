@@ -18,7 +18,7 @@ const (
 )
 
 // large are the kinds of questions with large answers.
-var large = map[Kind]bool{KindNodes: true, KindVersions: true}
+var large = map[Kind]bool{KindNodes: true, KindVersions: true, KindEvidence: true}
 
 // bulk has those who ask for much wait for their turn. It holds an entry for
 // each peer with such a question under way, at most StreamsMax.

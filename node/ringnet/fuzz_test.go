@@ -40,6 +40,9 @@ var bodies = []struct {
 	{again[VersionList], VersionList{Versions: []VersionData{{}, {Batch: &bft.Batch{Updates: [][]byte{{1}}}}}}},
 	{again[Archive], Archive{Version: 9}},
 	{again[Relay], Relay{Head: []byte{1}}},
+	{again[Status], Status{Nonce: bft.Nonce{1}}},
+	{again[StatusSigned], StatusSigned{Status: bft.Status{Member: 1}}},
+	{again[EvidenceList], EvidenceList{Evidence: [][]byte{{1}}}},
 }
 
 func FuzzBodies(f *testing.F) {

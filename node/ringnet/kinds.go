@@ -22,6 +22,8 @@ const (
 	KindAbsent                      // Absent → AbsenceSigned
 	KindSucceed                     // Succeed → Done
 	KindEndorse                     // Endorse → Done
+	KindStatus                      // Status → StatusSigned
+	KindEvidence                    // OfObject → EvidenceList
 )
 
 // Reserve asks whether a peer would order an object, and for the key that it
@@ -193,4 +195,24 @@ type Endorse struct {
 	_           struct{} `cbor:",toarray"`
 	Object      wire.ObjectID
 	Endorsement bft.Endorsement
+}
+
+// Status asks a member what is newest, see bft.Status.
+type Status struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	Nonce  bft.Nonce
+}
+
+// StatusSigned is the member's word.
+type StatusSigned struct {
+	_      struct{} `cbor:",toarray"`
+	Status bft.Status
+}
+
+// EvidenceList is what a member has seen others lie about, as encoded
+// bft.Evidence.
+type EvidenceList struct {
+	_        struct{} `cbor:",toarray"`
+	Evidence [][]byte
 }
