@@ -60,6 +60,20 @@ func TestTwoPeopleWriteOneTree(t *testing.T) {
 	if _, err := c.put(guest, "theirs:/notes", "late"); kindOf(err) != errs.Refused {
 		t.Errorf("writing after the right was taken: %v", err)
 	}
+	if got, err := c.get(guest, "theirs:/notes"); err != nil || got != "mine again" {
+		t.Errorf("reading after the right to write was taken: %q, %v", got, err)
+	}
+	renewed, err := c.user(0).Revoke(t.Context(), api.RevokeRequest{Ref: "home:/both", Until: api.Ordered})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.until("the old reference opens nothing any more", func() bool {
+		_, err := c.get(guest, "theirs:/notes")
+		return kindOf(err) == errs.NotFound
+	})
+	if got, err := c.get(guest, renewed.Reference+"/notes"); err != nil || got != "mine again" {
+		t.Errorf("by the new reference: %q, %v", got, err)
+	}
 }
 
 // A person moves to another peer with everything.

@@ -25,10 +25,6 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 )
 
-// envRealAPI names the socket of a real peerd: the common scripts then run
-// against that.
-const envRealAPI = "ATOLL_TEST_API"
-
 // The test program is peerctl too, and a peerd that can be killed.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"peerctl": main, "fakepeerd": fakePeerd})
@@ -38,7 +34,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script", "") }
 
 // TestCommonScripts runs what any peerd must do.
-func TestCommonScripts(t *testing.T) { runScripts(t, "testdata/common", os.Getenv(envRealAPI)) }
+func TestCommonScripts(t *testing.T) { runScripts(t, "testdata/common", "") }
 
 func runScripts(t *testing.T, dir, socket string) {
 	testscript.Run(t, testscript.Params{

@@ -107,6 +107,8 @@ func (p place) entry(path string) (api.Entry, bool) {
 
 func (p place) reference() string { return fmt.Sprintf("atoll:%s.%x.key", p.volume.object, p.path) }
 
+const nameBytesMax = 255
+
 // resolve parses a reference. The caller holds the lock.
 func (f *Fake) resolve(ref string) (place, error) {
 	text, selector, _ := strings.Cut(ref, "@")
@@ -133,6 +135,9 @@ func (f *Fake) resolve(ref string) (place, error) {
 	p.into = strings.HasSuffix(rest, "/")
 	p.path = p.root
 	for _, name := range path.Components() {
+		if len(name) > nameBytesMax || name == ".." || strings.Contains(name, "\x00") {
+			return p, errs.Newf("resolve", ref, errs.Usage, "not a name: it is .., holds a zero byte or more than %d bytes", nameBytesMax)
+		}
 		p.path += "/" + name
 	}
 	if p.version, err = p.volume.selected(selector); err != nil {
