@@ -122,6 +122,11 @@ func prepare(ctx context.Context, cfg Config) (*run, error) {
 	return r, nil
 }
 
+// user is a person at one of the peers.
+func (r *run) user(peer int) testnet.User {
+	return testnet.User{Peerctl: r.Programs.Peerctl, API: r.network.API(peer)}
+}
+
 func (r *run) path(elem ...string) string {
 	return filepath.Join(append([]string{r.dir}, elem...)...)
 }

@@ -29,8 +29,8 @@ type ring struct {
 	} `json:"members"`
 }
 
-func (u user) ring(ctx context.Context, ref string) (r ring, err error) {
-	out, err := u.run(ctx, "ring", "--json", ref)
+func ringOf(ctx context.Context, u testnet.User, ref string) (r ring, err error) {
+	out, err := u.Run(ctx, "ring", "--json", ref)
 	if err == nil {
 		err = json.Unmarshal(out, &r)
 	}
@@ -50,7 +50,7 @@ func leaderDies(ctx context.Context, r *run) (done, error) {
 		return done{}, err
 	}
 	putter := r.user(r.plan.putter)
-	before, err := putter.ring(ctx, "home:")
+	before, err := ringOf(ctx, putter, "home:")
 	if err != nil {
 		return done{}, err
 	}
@@ -60,10 +60,10 @@ func leaderDies(ctx context.Context, r *run) (done, error) {
 	}
 	began := time.Now()
 	put := make(chan error, 1)
-	var kept stored
+	var kept testnet.UserStored
 	go func() {
 		var err error
-		kept, err = putter.put(ctx, from, "home:/leader")
+		kept, err = putter.Put(ctx, from, "home:/leader")
 		put <- err
 	}()
 	result := fmt.Sprintf("nobody killed, a ring of %d", len(before.Members))
@@ -81,7 +81,7 @@ func leaderDies(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if err := r.user(r.plan.getter).get(ctx, kept.Reference, to); err != nil {
+	if err := r.user(r.plan.getter).Get(ctx, kept.Reference, to); err != nil {
 		return done{}, err
 	}
 	if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, content) {

@@ -96,7 +96,7 @@ func treeBytes(root string) (total int64, err error) {
 }
 
 func (r *run) put(ctx context.Context, it *item, flags ...string) (done, error) {
-	stored, err := r.user(r.plan.putter).put(ctx, it.source, "home:/"+filepath.Base(it.fetched), flags...)
+	stored, err := r.user(r.plan.putter).Put(ctx, it.source, "home:/"+filepath.Base(it.fetched), flags...)
 	if err != nil {
 		return done{}, err
 	}
@@ -112,7 +112,7 @@ func (r *run) get(ctx context.Context, it item, flags ...string) (done, error) {
 	if err := os.MkdirAll(filepath.Dir(it.fetched), 0o755); err != nil {
 		return done{}, err
 	}
-	err := r.user(r.plan.getter).get(ctx, it.reference, it.fetched, flags...)
+	err := r.user(r.plan.getter).Get(ctx, it.reference, it.fetched, flags...)
 	return done{bytes: it.bytes, peers: r.Peers - len(r.plan.dead), memory: r.peakMemory(r.plan.getter)}, err
 }
 
