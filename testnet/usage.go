@@ -12,6 +12,8 @@ type Usage struct {
 	ResidentBytes int64 // now
 	PeakBytes     int64 // the most at any time
 	CPUSeconds    float64
+	// What its reads and writes have moved, of sockets and of files.
+	ReadBytes, WrittenBytes int64
 }
 
 // clockTicks is the unit of times in /proc, fixed at 100 a second on Linux.
@@ -24,6 +26,18 @@ func (n *Network) Usage(i int) (Usage, error) {
 		return Usage{}, err
 	}
 	return usageOf(peers[i].PID)
+}
+
+// Usages returns what each peer has taken, by index, as Usage does.
+func (n *Network) Usages() ([]Usage, error) {
+	peers, err := n.Peers()
+	all := make([]Usage, len(peers))
+	for i, p := range peers {
+		if p.PID != 0 && err == nil {
+			all[i], err = usageOf(p.PID)
+		}
+	}
+	return all, err
 }
 
 func usageOf(pid int) (u Usage, err error) {
@@ -44,8 +58,29 @@ func usageOf(pid int) (u Usage, err error) {
 			u.PeakBytes = n << 10
 		}
 	}
+	if u.ReadBytes, u.WrittenBytes, err = movedBy(pid); err != nil {
+		return u, err
+	}
 	u.CPUSeconds, err = cpuOf(pid)
 	return u, err
+}
+
+func movedBy(pid int) (read, written int64, err error) {
+	io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range bytes.Lines(io) {
+		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
+		n, _ := strconv.ParseInt(string(value), 10, 64)
+		switch string(name) {
+		case "rchar":
+			read = n
+		case "wchar":
+			written = n
+		}
+	}
+	return read, written, nil
 }
 
 // cpuOf returns user and system time: the 14th and 15th field, counted after

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/atollnet/atoll/testnet/filebench"
 	"github.com/atollnet/atoll/testnet/progress"
 	"github.com/atollnet/atoll/testnet/ringbench"
 	"github.com/spf13/cobra"
@@ -12,12 +13,34 @@ import (
 
 // benchCommand holds the measurements of whole networks.
 func benchCommand() *cobra.Command {
+	cfg := filebench.Config{Bytes: 1 << 30}
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure a network of peers on this machine",
-		Args:  none,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Long: `Start a network of peers on this machine, store and fetch files through them as
+users do, and print the medians of what was measured: ` + strings.Join(filebench.Names(), ", ") + `.
+Times of large files stand beside those of sha256sum on the same files. A quick
+run: --peers 8 --dead 2 --runs 1 --size 64MiB --files 100.`,
+		Args: none,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg.Out, cfg.Line = c.OutOrStdout(), progress.New(os.Stderr)
+			defer cfg.Line.Close()
+			return filebench.Run(c.Context(), cfg)
+		},
 	}
+	f := c.Flags()
+	f.IntVar(&cfg.Peers, "peers", 50, "how many peers")
+	f.IntVar(&cfg.Dead, "dead", 16, "how many of them are killed before the last measurement")
+	f.IntVar(&cfg.Runs, "runs", 5, "how often each measurement is made")
+	f.Var((*size)(&cfg.Bytes), "size", "`bytes` of a large file; KiB, MiB and GiB are understood")
+	f.IntVar(&cfg.Files, "files", 1000, "how many small files a tree has")
+	f.DurationVar(&cfg.Idle, "idle", 20*time.Second, "how long idle peers are watched")
+	f.DurationVar(&cfg.Settle, "settle", time.Second, "how long after the end of a measurement its CPU time is read")
+	f.Uint64Var(&cfg.Seed, "seed", 0, "chooses content and ranges; 0 takes a new one")
+	f.StringSliceVar(&cfg.Only, "only", nil, "`names` of what is measured; everything if none")
+	f.BoolVar(&cfg.JSON, "json", false, "print one JSON document")
+	f.IntVar(&cfg.PProf, "pprof", 0, "`port` at which every peer serves Go's profiles on its own address; 0: none does")
+	f.BoolVar(&cfg.Keep, "keep", false, "keep the directory")
 	c.AddCommand(benchRingCommand())
 	return c
 }
