@@ -65,6 +65,11 @@ type Config struct {
 	Host  *p2p.Host
 	Store kv.Store // keeps records over restarts, under prefix 'd'; nil: in memory
 	Heads HeadRule
+	// Records judges name and denial records; nil: there are none. Stored, if
+	// not nil, is told of each one that this peer took, from whomever; it must
+	// return at once.
+	Records RecordRule
+	Stored  func(wire.RecordKind, wire.RecordID)
 	// LoopbackOK says that the network lies on one machine or in one test:
 	// any mixture of addresses is welcome and every peer serves.
 	LoopbackOK bool
@@ -122,10 +127,15 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if d.table, err = openTable(ctx, openDatastore(c.Store), d.id, c.Heads); err != nil {
+	if d.table, err = openTable(ctx, openDatastore(c.Store), d.id, c); err != nil {
 		return nil, fmt.Errorf("dht: open the records: %w", err)
 	}
 	rules := record.NamespacedValidator{headNamespace: headValidator{c.Heads}}
+	if c.Records != nil {
+		for _, kind := range recordKinds {
+			rules[string(kind)] = recordJudge{rule: c.Records}
+		}
+	}
 	d.held = records.NewValueStore(d.table, rules, 0)
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if d.kad, err = kad.New(c.Host.Guarded(streamLimits), d.options(rules)...); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
@@ -71,6 +70,12 @@ func (v headValidator) Select(key string, values [][]byte) (int, error) {
 	return best, nil
 }
 
+// newer reports whether a is newer than b, of one key that has been validated.
+func (v headValidator) newer(key string, a, b []byte) bool {
+	object, err := parseHeadKey(key)
+	return err == nil && v.rule.Newer(object, a, b)
+}
+
 // PutHead stores a head record at the peers nearest to its key, and here, and
 // returns how many others confirmed that they hold it. That none did is no
 // error: there may be nobody else. Errors: those of HeadRule.Check; ErrOlder if
@@ -86,12 +91,18 @@ func (d *DHT) PutHead(ctx context.Context, object wire.ObjectID, value []byte) (
 	if err := d.keep(ctx, object, rec); err != nil {
 		return 0, fmt.Errorf("dht: put head of %s: %w", object, err)
 	}
-	nearest, err := d.closest(ctx, key, everyone)
+	return d.spread(ctx, rec)
+}
+
+// spread puts a record to the peers nearest to its key and returns how many
+// confirmed. To have nobody to put it to is no error.
+func (d *DHT) spread(ctx context.Context, rec *recpb.Record) (confirmed int, err error) {
+	nearest, err := d.closest(ctx, string(rec.Key), everyone)
 	if errors.Is(err, errNoPeers) {
 		return 0, nil
 	}
 	if err != nil && len(nearest) == 0 {
-		return 0, fmt.Errorf("dht: put head: %w", err)
+		return 0, fmt.Errorf("dht: put record: %w", err)
 	}
 	return d.putAll(ctx, nearest, rec), nil
 }
@@ -156,12 +167,9 @@ func (d *DHT) putOne(ctx context.Context, p peer.ID, rec *recpb.Record) error {
 func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
-	poll := &headPoll{dht: d, object: object, key: headKey(object), with: map[peer.ID]bool{}}
+	poll := newPoll(d, headKey(object), headValidator{d.config.Heads})
 	poll.best = d.table.floor(ctx, object)
-	if rec, err := d.held.Get(ctx, poll.key); err == nil && rec != nil {
-		poll.offer(rec.GetValue())
-	}
-	nearest, err := d.walk(ctx, poll.key, everyone, poll.ask, poll.enough)
+	nearest, err := poll.run(ctx)
 	best := poll.result()
 	if best == nil {
 		if err == nil || errors.Is(err, errNoPeers) {
@@ -174,98 +182,4 @@ func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 	}
 	d.mend(poll.stale(nearest), record.MakePutRecord(poll.key, best))
 	return best, nil
-}
-
-// headPoll collects the answers of one lookup of a head.
-type headPoll struct {
-	dht    *DHT
-	object wire.ObjectID
-	key    string
-
-	mu    sync.Mutex
-	best  []byte
-	with  map[peer.ID]bool // who answered: whether with the best so far
-	count int              // answers that held a head
-}
-
-func (h *headPoll) ask(ctx context.Context, p peer.ID) ([]*peer.AddrInfo, error) {
-	answer, err := h.dht.messenger.SendRequest(ctx, p, pb.NewMessage(pb.Message_GET_VALUE, []byte(h.key), 0))
-	if err != nil {
-		return nil, err
-	}
-	value := answer.GetRecord().GetValue()
-	valid := string(answer.GetRecord().GetKey()) == h.key &&
-		(headValidator{h.dht.config.Heads}).Validate(h.key, value) == nil
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.with[p] = false
-	if valid {
-		h.count++
-		h.with[p] = h.offerLocked(value)
-	}
-	return pb.PBPeersToPeerInfos(answer.GetCloserPeers()), nil
-}
-
-func (h *headPoll) offer(value []byte) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.offerLocked(value)
-}
-
-// offerLocked takes a valid head into account and reports whether it is as new
-// as the best one.
-func (h *headPoll) offerLocked(value []byte) bool {
-	rule := h.dht.config.Heads
-	switch {
-	case h.best == nil || rule.Newer(h.object, value, h.best):
-		clear(h.with)
-		h.best = value
-		return true
-	default:
-		return !rule.Newer(h.object, h.best, value)
-	}
-}
-
-func (h *headPoll) enough() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.count >= headQuorum
-}
-
-func (h *headPoll) result() []byte {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.best
-}
-
-// stale returns those of the peers whose answer was not the best head.
-func (h *headPoll) stale(peers []peer.ID) []peer.ID {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var stale []peer.ID
-	for _, p := range peers {
-		if !h.with[p] {
-			stale = append(stale, p)
-		}
-	}
-	return stale
-}
-
-// mend gives the newest head to near peers that lack it, in the background. If
-// too much is being mended already, the next lookup will.
-func (d *DHT) mend(stale []peer.ID, rec *recpb.Record) {
-	if len(stale) == 0 {
-		return
-	}
-	select {
-	case d.repairs <- struct{}{}:
-	default:
-		return
-	}
-	d.run(func(ctx context.Context) {
-		defer func() { <-d.repairs }()
-		ctx, cancel := context.WithTimeout(ctx, 2*rpcTimeout)
-		defer cancel()
-		d.putAll(ctx, stale, rec)
-	})
 }

@@ -125,8 +125,8 @@ func TestHostileQuestionsHarmNobody(t *testing.T) {
 			t.Errorf("%s: answered with %d bytes", name, len(got))
 		}
 	}
-	if len(m.table.heads) != 0 || m.table.providers != 0 {
-		t.Errorf("%d heads and %d providers were stored", len(m.table.heads), m.table.providers)
+	if len(m.table.heads.held) != 0 || m.table.providers != 0 {
+		t.Errorf("%d heads and %d providers were stored", len(m.table.heads.held), m.table.providers)
 	}
 }
 

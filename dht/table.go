@@ -22,6 +22,7 @@ import (
 // Bounds on what others may make this peer keep.
 const (
 	headsMax           = 8192    // head records; of wire.HeadBytesMax each at most
+	namesMax           = 1 << 17 // name and denial records; of wire.NameRecordBytesMax each at most
 	providersMax       = 1 << 18 // provider records of all extents, some 150 bytes each
 	providersPerKeyMax = 128     // provider records of one extent
 )
@@ -42,28 +43,50 @@ const (
 // user adds to them, so they have no limit and are never dropped.
 type table struct {
 	ds.Batching
-	rule HeadRule
-	self kb.ID
+	rule    HeadRule
+	records RecordRule                           // nil: no records of other kinds
+	stored  func(wire.RecordKind, wire.RecordID) // told of every change of those
+	self    kb.ID
 
 	mu        sync.Mutex // makes check and write one step
-	heads     map[ds.Key]kb.ID
+	heads     shelf
+	names     shelf
+	floors    int // of names
 	providers int
 }
 
 // openTable counts what the datastore holds.
-func openTable(ctx context.Context, inner ds.Batching, self peer.ID, rule HeadRule) (*table, error) {
-	t := &table{Batching: inner, rule: rule, self: kb.ConvertPeerID(self), heads: map[ds.Key]kb.ID{}}
-	err := t.keys(ctx, headPrefix, 0, func(k ds.Key) error {
-		distance, err := t.distance(k)
-		t.heads[k] = distance
-		return err
-	})
+func openTable(ctx context.Context, inner ds.Batching, self peer.ID, c Config) (*table, error) {
+	t := &table{
+		Batching: inner, rule: c.Heads, records: c.Records, stored: c.Stored, self: kb.ConvertPeerID(self),
+		heads: newShelf(headsMax), names: newShelf(namesMax),
+	}
+	if err := t.fill(ctx, headPrefix, &t.heads); err != nil {
+		return nil, err
+	}
+	for _, kind := range recordKinds {
+		if err := t.fill(ctx, recordPrefix(kind), &t.names); err != nil {
+			return nil, err
+		}
+	}
+	err := t.keys(ctx, nameFloorPrefix, 0, func(ds.Key) error { t.floors++; return nil })
 	if err != nil {
 		return nil, err
 	}
 	return t, t.keys(ctx, providerPrefix, 0, func(ds.Key) error {
 		t.providers++
 		return nil
+	})
+}
+
+// fill notes what the datastore holds under a prefix.
+func (t *table) fill(ctx context.Context, prefix string, on *shelf) error {
+	return t.keys(ctx, prefix, 0, func(k ds.Key) error {
+		distance, err := t.distance(k)
+		if err == nil {
+			on.put(k, distance)
+		}
+		return err
 	})
 }
 
@@ -107,6 +130,8 @@ func (t *table) Put(ctx context.Context, k ds.Key, value []byte) error {
 		return t.putHead(ctx, k, value)
 	case strings.HasPrefix(name, providerPrefix):
 		return t.putProvider(ctx, k, value)
+	case isRecord(name):
+		return t.putRecord(ctx, k, value)
 	default:
 		return fmt.Errorf("dht: no such kind of record: %s", name)
 	}
@@ -130,7 +155,8 @@ func (t *table) remove(ctx context.Context, k ds.Key) error {
 	if strings.HasPrefix(k.String(), providerPrefix) {
 		t.providers--
 	}
-	delete(t.heads, k)
+	t.heads.drop(k)
+	t.names.drop(k)
 	return nil
 }
 
@@ -147,36 +173,32 @@ func (t *table) putHead(ctx context.Context, k ds.Key, value []byte) error {
 			return ErrOlder
 		}
 	}
-	if t.heads[k] == nil {
-		if err := t.makeRoom(ctx, k); err != nil {
-			return err
-		}
+	if err := t.makeRoom(ctx, k, &t.heads); err != nil {
+		return err
 	}
 	return t.Batching.Put(ctx, k, value)
 }
 
-// makeRoom counts a new head. A full table drops the head farthest from this
-// peer: those near to it are its to keep.
-func (t *table) makeRoom(ctx context.Context, k ds.Key) error {
+// makeRoom counts a new record. A full shelf drops the record farthest from
+// this peer: those near to it are its to keep.
+func (t *table) makeRoom(ctx context.Context, k ds.Key, on *shelf) error {
+	if on.has(k) {
+		return nil
+	}
 	distance, err := t.distance(k)
 	if err != nil {
 		return err
 	}
-	if len(t.heads) >= headsMax {
-		far, most := k, distance
-		for other, d := range t.heads {
-			if bytes.Compare(d, most) > 0 {
-				far, most = other, d
-			}
-		}
-		if far == k {
+	if on.full() {
+		far, most := on.farthest()
+		if bytes.Compare(distance, most) >= 0 {
 			return errTableFull
 		}
 		if err := t.remove(ctx, far); err != nil {
 			return err
 		}
 	}
-	t.heads[k] = distance
+	on.put(k, distance)
 	return nil
 }
 

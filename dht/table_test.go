@@ -20,7 +20,7 @@ import (
 
 func openTestTable(t *testing.T, inner ds.Batching) *table {
 	t.Helper()
-	tab, err := openTable(t.Context(), inner, peer.ID("self"), testRule{})
+	tab, err := openTable(t.Context(), inner, peer.ID("self"), Config{Heads: testRule{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,14 +42,14 @@ func TestHeadTableIsBoundedAndKeepsTheNearest(t *testing.T) {
 			refused++
 		}
 	}
-	if len(tab.heads) != headsMax || refused == 0 || refused == 200 {
-		t.Errorf("%d heads, limit %d; %d refused of 200 above it", len(tab.heads), headsMax, refused)
+	if len(tab.heads.held) != headsMax || refused == 0 || refused == 200 {
+		t.Errorf("%d heads, limit %d; %d refused of 200 above it", len(tab.heads.held), headsMax, refused)
 	}
 	if n := count(t, tab, headPrefix); n != headsMax {
 		t.Errorf("the store holds %d heads", n)
 	}
-	if again := openTestTable(t, tab.Batching); len(again.heads) != headsMax {
-		t.Errorf("reopened: %d heads", len(again.heads))
+	if again := openTestTable(t, tab.Batching); len(again.heads.held) != headsMax {
+		t.Errorf("reopened: %d heads", len(again.heads.held))
 	}
 }
 

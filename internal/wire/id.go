@@ -114,3 +114,23 @@ func (h ExtentID) IsZero() bool   { return h == ExtentID{} }
 func (h VersionID) IsZero() bool  { return h == VersionID{} }
 func (h RingCertID) IsZero() bool { return h == RingCertID{} }
 func (h NodeID) IsZero() bool     { return h == NodeID{} }
+
+// RecordID names a record of the DHT within its kind: a hash of what signs it
+// and what it is about.
+type RecordID [HashSize]byte
+
+// String returns the text form.
+func (id RecordID) String() string { return EncodeText(id[:]) }
+
+// ParseRecordID parses the text form of a RecordID.
+func ParseRecordID(s string) (id RecordID, err error) { return id, DecodeText(id[:], s) }
+
+// RecordKind is a kind of DHT record beside heads and providers; it begins the
+// record's key.
+type RecordKind string
+
+// The kinds of records.
+const (
+	RecordName   RecordKind = "atoll-name" // the signed record sets of one owner name
+	RecordDenial RecordKind = "atoll-deny" // a page of a zone's proofs that names do not exist
+)

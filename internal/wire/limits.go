@@ -40,6 +40,8 @@ const (
 
 	// HeadBytesMax is the most bytes of a head record.
 	HeadBytesMax = 32 << 10
+	// NameRecordBytesMax is the most bytes of a name or denial record.
+	NameRecordBytesMax = 8 << 10
 	// NameBytesMax is the most bytes of one directory entry's name, as in
 	// POSIX (NAME_MAX).
 	NameBytesMax = 255
