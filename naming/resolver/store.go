@@ -1,0 +1,199 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/naming/record"
+)
+
+// Records is where records come from: the DHT, and what this peer published.
+type Records interface {
+	// Record returns the newest record that can be had. It is checked as
+	// record.Check does, and never older than one that was returned before.
+	// Errors: ErrAbsent if no peer has it; that of the context.
+	Record(ctx context.Context, kind wire.RecordKind, id wire.RecordID) ([]byte, error)
+}
+
+// ErrAbsent is returned by Records where no peer has a record. It proves
+// nothing: peers may withhold.
+var ErrAbsent = errors.New("no peer has the record")
+
+const (
+	// refreshAge is how old a record becomes before a question for it has it
+	// looked up again in the background, recordAge how old it becomes before a
+	// question waits for that: a change of a zone is seen everywhere within
+	// that time, whatever the times to live that clients are told.
+	refreshAge = 500 * time.Millisecond
+	recordAge  = 10 * time.Second
+	// fetchMax bounds one lookup, and staleAfter how long a question waits for
+	// one while there is an older record that is still valid (RFC 8767
+	// section 5).
+	fetchMax   = 8 * time.Second
+	staleAfter = 1800 * time.Millisecond
+	// recordsMax bounds the records that are remembered, at most 8 KiB each
+	// and a tenth of that as a rule.
+	recordsMax = 1 << 14
+	// refreshesMax bounds the lookups in the background at one time; above it
+	// records grow old until a question waits.
+	refreshesMax = 32
+)
+
+// found is a record that was looked up, or that it was not found.
+type found struct {
+	name   *record.Name
+	denial *record.Denial
+	err    error // ErrAbsent, or why the record is no good
+	at     time.Time
+	// verified holds links whose RRSIGs were checked; of a name, all.
+	mu       sync.Mutex
+	verified map[*record.Link]error
+}
+
+func (f *found) zone() *record.Zone {
+	if f.name != nil {
+		return &f.name.Zone
+	}
+	return &f.denial.Zone
+}
+
+// good reports whether it is a record that is valid at that time.
+func (f *found) good(now time.Time) bool { return f.err == nil && f.zone().ValidAt(now) == nil }
+
+// store is the resolver's memory of records.
+type store struct {
+	from    Records
+	now     func() time.Time
+	flight  singleflight.Group
+	known   *lru.Cache[string, *found]
+	refresh chan struct{}
+	tasks   *tasks
+}
+
+func newStore(from Records, now func() time.Time, t *tasks) *store {
+	known, err := lru.New[string, *found](recordsMax)
+	if err != nil {
+		panic(err) // only a size below one fails
+	}
+	return &store{from: from, now: now, known: known, refresh: make(chan struct{}, refreshesMax), tasks: t}
+}
+
+func storeKey(kind wire.RecordKind, id wire.RecordID) string { return string(kind) + string(id[:]) }
+
+// get returns a record. It says whether it had to be looked up, and whether it
+// is older than it should be.
+func (s *store) get(ctx context.Context, kind wire.RecordKind, id wire.RecordID) (f *found, looked, stale bool) {
+	now, key := s.now(), storeKey(kind, id)
+	old, ok := s.known.Get(key)
+	if ok {
+		switch age := now.Sub(old.at); {
+		case old.err != nil && age < failureTTL, old.good(now) && age < refreshAge:
+			return old, false, false
+		case old.good(now) && age < recordAge:
+			s.again(kind, id)
+			return old, false, false
+		}
+	}
+	usable := ok && old.good(now)
+	patience := ctx
+	if usable {
+		var cancel context.CancelFunc
+		patience, cancel = context.WithTimeout(ctx, staleAfter)
+		defer cancel()
+	}
+	f = s.wait(patience, kind, id)
+	if f.err != nil && usable {
+		return old, true, true
+	}
+	return f, true, false
+}
+
+// wait looks a record up, with all others who want it.
+func (s *store) wait(ctx context.Context, kind wire.RecordKind, id wire.RecordID) *found {
+	done := s.flight.DoChan(storeKey(kind, id), func() (any, error) { return s.fetch(kind, id), nil })
+	select {
+	case r := <-done:
+		return r.Val.(*found)
+	case <-ctx.Done():
+		return &found{err: ctx.Err(), at: s.now()}
+	}
+}
+
+// again looks a record up in the background, unless enough are.
+func (s *store) again(kind wire.RecordKind, id wire.RecordID) {
+	select {
+	case s.refresh <- struct{}{}:
+	default:
+		return
+	}
+	s.tasks.run(func(ctx context.Context) {
+		defer func() { <-s.refresh }()
+		s.wait(ctx, kind, id)
+	})
+}
+
+// fetch looks a record up, checks it, and remembers what came of it. A record
+// that is good is not forgotten because nobody has it now.
+func (s *store) fetch(kind wire.RecordKind, id wire.RecordID) *found {
+	ctx, cancel := context.WithTimeout(s.tasks.ctx, fetchMax)
+	defer cancel()
+	value, err := s.from.Record(ctx, kind, id)
+	f := &found{err: err, at: s.now()}
+	if err == nil {
+		f.parse(kind, id, value)
+	}
+	key := storeKey(kind, id)
+	old, ok := s.known.Get(key)
+	switch {
+	case f.err == nil && ok && old.err == nil && old.zone().Serial > f.zone().Serial:
+		return old // led back: the newer one stays
+	case f.err != nil && ok && old.good(f.at):
+		return f // the caller decides; the old record stays
+	}
+	s.known.Add(key, f)
+	return f
+}
+
+func (f *found) parse(kind wire.RecordKind, id wire.RecordID, value []byte) {
+	if f.err = record.Check(kind, id, value, f.at); f.err != nil {
+		return
+	}
+	if kind == wire.RecordDenial {
+		f.denial, f.err = record.ParseDenial(value)
+		return
+	}
+	if f.name, f.err = record.ParseName(value); f.err == nil {
+		f.err = f.name.VerifySets()
+	}
+}
+
+// check checks the RRSIG of a link of a page, once.
+func (f *found) check(l *record.Link) error {
+	if f.denial == nil {
+		return nil // a name's were checked when it came
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err, done := f.verified[l]
+	if !done {
+		err = f.zone().VerifyLink(l)
+		if f.verified == nil {
+			f.verified = map[*record.Link]error{}
+		}
+		f.verified[l] = err
+	}
+	return err
+}
+
+// changed says that this peer was given a newer record.
+func (s *store) changed(kind wire.RecordKind, id wire.RecordID) {
+	if _, ok := s.known.Peek(storeKey(kind, id)); ok {
+		s.again(kind, id)
+	}
+}
