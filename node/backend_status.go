@@ -20,6 +20,10 @@ func (b backend) Status(context.Context) (api.Status, error) {
 		StoredBytes: usage.StoredBytes, QuotaBytes: usage.QuotaBytes,
 		UptimeSec: int64(time.Since(b.started).Seconds()),
 	}
+	if b.names.server != nil {
+		a := b.names.server.Addresses()
+		s.DNS, s.DoT, s.DoH, s.DNSPin = a.DNS, a.DoT, a.DoH, b.names.pin
+	}
 	s.Peers = b.live()
 	for _, i := range b.census.Known() {
 		if i.Connected {

@@ -92,6 +92,7 @@ func (c *cluster) start(i int) {
 		Dir: c.dirs[i], API: c.dirs[i] + "/s", Loopback: true, QuotaBytes: 1 << 30,
 		Listen: []string{fmt.Sprintf("/ip4/127.%d.0.1/tcp/%s", i+1, cmp.Or(c.ports[i], "0"))},
 	}
+	config.DNS, config.DoT, config.DoH = none, none, none
 	c.tune(&config)
 	for _, other := range c.nodes {
 		if other != nil {

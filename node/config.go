@@ -35,10 +35,20 @@ type Config struct {
 
 	Custody       Custody
 	RingDeadAfter time.Duration // how long a member of a ring is silent before it is replaced; 0: an hour
+	// DNS, DoT and DoH are where DNS clients are answered, host:port: over UDP
+	// and TCP, over TLS, over HTTPS. "" is a port of this machine alone, "none"
+	// nowhere.
+	DNS, DoT, DoH   string
+	DNSRate         int      // questions a second from one source outside of this machine; 0: 200
+	DNSCert, DNSKey string   // PEM files; without them a certificate is made
+	Upstream        []string // resolvers for other names: host, host:port, tls://host:port
+	Roots           []string // DS or DNSKEY records of zones that are trusted for their names
 
 	Passphrase []byte // opens the keyring; empty: its file permissions protect it
 
 	Log *slog.Logger
+
+	dnsAsked bool // a DNS address was configured
 }
 
 // Custody is how this peer looks after the objects that it orders and owns.
@@ -76,6 +86,7 @@ func (c *Config) complete() error {
 	if len(c.Listen) == 0 {
 		c.Listen = []string{"/ip4/0.0.0.0/tcp/4707", "/ip6/::/tcp/4707", "/ip4/0.0.0.0/udp/4707/quic-v1", "/ip6/::/udp/4707/quic-v1"}
 	}
+	c.completeDNS()
 	if c.Loopback {
 		c.MDNS, c.PortMap, c.AutoNAT, c.HolePunch, c.Relay = false, false, false, false, false
 	}
@@ -86,4 +97,22 @@ func (c *Config) complete() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return nil
+}
+
+// none turns a DNS transport off.
+const none = "none"
+
+// completeDNS fills in where DNS is answered. dnsAsked remembers whether the
+// user has said it: only then is a port that is taken a failure.
+func (c *Config) completeDNS() {
+	for _, d := range []struct {
+		at    *string
+		value string
+	}{{&c.DNS, "127.0.0.1:5335"}, {&c.DoT, "127.0.0.1:5336"}, {&c.DoH, "127.0.0.1:5337"}} {
+		if *d.at == "" {
+			*d.at = d.value
+		} else if *d.at != none {
+			c.dnsAsked = true
+		}
+	}
 }

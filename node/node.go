@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +21,7 @@ import (
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/naming/resolver"
 	"github.com/atollnet/atoll/node/census"
 	"github.com/atollnet/atoll/node/outbox"
 	"github.com/atollnet/atoll/node/ringnet"
@@ -70,6 +72,9 @@ type Node struct {
 	keeper      *keeper.Keeper
 	auditing    *transfer.Fetcher // the keeper's
 	listener    net.Listener
+
+	names    names
+	resolver atomic.Pointer[resolver.Resolver] // names.resolver, once it is there: the DHT tells it of records
 }
 
 // Open takes the data directory, opens everything in it, and joins the network.
@@ -79,7 +84,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), turnovers: newTurnovers(), pulse: newPulse()}
-	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openAPI} {
+	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openNames, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
 		}
@@ -121,7 +126,7 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 	if err != nil {
 		return errs.Hint(errs.Wrap("start network", "", err), "is another program using the port? see --listen")
 	}
-	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{}, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
+	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{}, Records: recordRule{}, Stored: n.recordStored, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
 		return err
 	}
 	n.census, err = census.New(census.Config{
@@ -218,6 +223,8 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.keepArchived(ctx) })
 	tasks.Go(func() error { return n.keeper.Run(ctx) })
 	tasks.Go(func() error { return n.dropExpired(ctx) })
+	tasks.Go(func() error { return n.serveNames(ctx) })
+	tasks.Go(func() error { return n.names.owner.Run(ctx) })
 	tasks.Go(func() error { return n.publishHeads(ctx) })
 	tasks.Go(func() error { return n.drainPending(ctx) })
 	tasks.Go(func() error { return n.resumeRings(ctx) })
@@ -241,6 +248,7 @@ func (n *Node) close() error {
 	if n.listener != nil {
 		n.listener.Close() // Serve has closed it, if it ran
 	}
+	n.closeNames()
 	for _, f := range []*transfer.Fetcher{n.fetcher, n.auditing} {
 		if f != nil {
 			f.Close()

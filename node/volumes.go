@@ -123,7 +123,7 @@ func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Tar
 	case envelope.TargetReference:
 		return t, objects.Place{Object: t.Object, Node: t.Node, Key: t.Key}, nil
 	case envelope.TargetName:
-		return t, objects.Place{}, errs.Hint(errs.New("resolve name", t.Name, errs.NotFound, fmt.Errorf("this release does not resolve names")), "use a petname or a reference")
+		return n.placeName(ctx, t, create)
 	}
 	v, err := n.volumes.find(t.Petname)
 	if errs.KindOf(err) == errs.NotFound && create && t.Petname == homePetname {

@@ -68,7 +68,7 @@ func TestWithoutAFileDefaultsHold(t *testing.T) {
 func TestBadConfigurationIsNamed(t *testing.T) {
 	for content, want := range map[string]string{
 		"lisen = []":            "unknown key lisen (line 1)",
-		"[dns]\nport = 53":      "unknown key dns",
+		"[names]\nport = 53":    "unknown key names",
 		"listen = 7":            "line 1",
 		"quota = 'much'":        "no number of bytes",
 		"mdns = 'yes'":          "line 1",

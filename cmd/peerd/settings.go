@@ -36,6 +36,15 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # ring_dead_after = "1h"                         # how long a member of a ring is silent before it is replaced
 # passphrase_file = ""                           # holds what opens the keyring; without it the file's mode protects it
 
+# dns = "127.0.0.1:5335"                         # answer DNS over UDP and TCP there; "none": do not
+# dot = "127.0.0.1:5336"                         # DNS over TLS
+# doh = "127.0.0.1:5337"                         # DNS over HTTPS, path /dns-query
+# dns_rate = 200                                 # questions a second from one source outside of this machine
+# dns_cert = ""                                  # PEM files of a certificate and its key; without them one is made
+# dns_key = ""
+# upstream = []                                  # resolvers for names that are not Atoll's, as "192.0.2.53" or "tls://192.0.2.53"
+# roots = []                                     # DS or DNSKEY records of zones that are trusted for their names
+
 # mdns = true                                    # find peers on the local network
 # port_map = true                                # ask the router for a port
 # autonat = true                                 # learn whether this peer can be reached
@@ -60,6 +69,14 @@ type settings struct {
 	Quota          quantity `toml:"quota"`
 	LogLevel       string   `toml:"log_level"`
 	PassphraseFile string   `toml:"passphrase_file"`
+	DNS            string   `toml:"dns"`
+	DoT            string   `toml:"dot"`
+	DoH            string   `toml:"doh"`
+	DNSRate        int      `toml:"dns_rate"`
+	DNSCert        string   `toml:"dns_cert"`
+	DNSKey         string   `toml:"dns_key"`
+	Upstream       []string `toml:"upstream"`
+	Roots          []string `toml:"roots"`
 	MDNS           *bool    `toml:"mdns"`
 	PortMap        *bool    `toml:"port_map"`
 	AutoNAT        *bool    `toml:"autonat"`
@@ -93,6 +110,11 @@ func (o *options) define(f *pflag.FlagSet) {
 	f.Var(&s.RingDeadAfter, "ring-dead-after", "how `long` a member of a ring is silent before it is replaced (default 1h)")
 	f.StringVar(&s.PProf, "pprof", "", "loopback `address` and port at which to serve Go's profiles; off without it")
 	f.Var(&s.Custody.DeadAfter, "custody-dead-after", "`time` of silence after which a holder counts as lost (default 12h)")
+	f.StringVar(&s.DNS, "dns", "", "answer DNS at `host:port` (default 127.0.0.1:5335), or none")
+	f.StringVar(&s.DoT, "dot", "", "answer DNS over TLS at `host:port` (default 127.0.0.1:5336), or none")
+	f.StringVar(&s.DoH, "doh", "", "answer DNS over HTTPS at `host:port` (default 127.0.0.1:5337), or none")
+	f.StringArrayVar(&s.Upstream, "upstream", nil, "`resolver` for names that are not Atoll's; may be repeated")
+	f.StringArrayVar(&s.Roots, "root", nil, "DS or DNSKEY `record` of a zone to trust for its name; may be repeated")
 	f.BoolVar(&s.Loopback, "loopback", false, "a network on one machine: no discovery, no port mapping, no relays")
 }
 
@@ -145,6 +167,11 @@ func (s *settings) overlay(flags *settings, given func(string) bool) {
 		"quota":           func() { s.Quota = flags.Quota },
 		"log-level":       func() { s.LogLevel = flags.LogLevel },
 		"passphrase-file": func() { s.PassphraseFile = flags.PassphraseFile },
+		"dns":             func() { s.DNS = flags.DNS },
+		"dot":             func() { s.DoT = flags.DoT },
+		"doh":             func() { s.DoH = flags.DoH },
+		"upstream":        func() { s.Upstream = flags.Upstream },
+		"root":            func() { s.Roots = flags.Roots },
 		"loopback":        func() { s.Loopback = flags.Loopback },
 		"pprof":           func() { s.PProf = flags.PProf },
 
@@ -169,6 +196,8 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 		DeadAfter: time.Duration(s.Custody.DeadAfter), AuditEvery: time.Duration(s.Custody.AuditEvery), BytesPerSecond: int(s.Custody.Rate),
 	}
 	cfg.QuotaBytes, cfg.Loopback, cfg.RingDeadAfter = uint64(s.Quota), s.Loopback, time.Duration(s.RingDeadAfter)
+	cfg.DNS, cfg.DoT, cfg.DoH, cfg.DNSRate = s.DNS, s.DoT, s.DoH, s.DNSRate
+	cfg.DNSCert, cfg.DNSKey, cfg.Upstream, cfg.Roots = s.DNSCert, s.DNSKey, s.Upstream, s.Roots
 	for _, b := range []struct{ to, from *bool }{
 		{&cfg.MDNS, s.MDNS}, {&cfg.PortMap, s.PortMap}, {&cfg.AutoNAT, s.AutoNAT}, {&cfg.HolePunch, s.HolePunch}, {&cfg.Relay, s.Relay},
 	} {

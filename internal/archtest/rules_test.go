@@ -107,7 +107,7 @@ var onlyHere = []struct {
 }
 
 // planned are packages that rules speak of and that do not exist yet.
-var planned = []string{"naming", "internal/vfs"}
+var planned = []string{"internal/vfs"}
 
 // quiet packages start no goroutine: their callers decide what runs beside
 // what.

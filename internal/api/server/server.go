@@ -105,6 +105,9 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.DropPending, stream(plain(b.DropPending)))
 	m.Handle(protocol.Put, stream(put(b)))
 	m.Handle(protocol.PutTree, stream(putTree(b)))
+	if n, ok := b.(api.Names); ok {
+		handleNames(m, n)
+	}
 	m.HandleFunc("/", unknown)
 	return m
 }
