@@ -27,6 +27,10 @@ type Config struct {
 	Peerd string
 	// Args and Env are added to every peer's command line and environment.
 	Args, Env []string
+	// Names has every peer answer DNS, at ports of its own address that its status
+	// names, and trust a zone of peer 0 for the names below NamesSuffix, in which
+	// others may register names.
+	Names bool
 	// PProf is the port at which every peer serves its profiles, on the address
 	// that it listens on; 0: none.
 	PProf int
@@ -77,7 +81,10 @@ func (n *Network) raise(ctx context.Context) error {
 	if err := n.startAll(ctx, all); err != nil {
 		return err
 	}
-	return n.waitAcquainted(ctx, all)
+	if err := n.waitAcquainted(ctx, all); err != nil {
+		return err
+	}
+	return n.openRoot(ctx)
 }
 
 // Open returns the network whose state lies in cfg.Dir, running or not.

@@ -45,6 +45,9 @@ func (n *Network) startAll(ctx context.Context, peers []int) error {
 		if err := n.startOne(ctx, i); err != nil {
 			return err
 		}
+		if err := n.makeRoot(ctx, i); err != nil {
+			return err
+		}
 	}
 	var up atomic.Int64
 	up.Store(int64(first))
@@ -124,6 +127,7 @@ func (n *Network) command(s *state, i int) (*exec.Cmd, *os.File, error) {
 	for _, seed := range s.seeds(i) {
 		args = append(args, "--join", seed)
 	}
+	args = append(args, n.namesArgs(s, i)...)
 	if n.cfg.PProf != 0 {
 		args = append(args, "--pprof", fmt.Sprintf("%s:%d", address(i), n.cfg.PProf))
 	}

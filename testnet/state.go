@@ -20,7 +20,8 @@ const (
 // know and cannot ask the peers themselves.
 type state struct {
 	Format int      `json:"format"`
-	Boot   string   `json:"boot"` // the boot in which the processes were started
+	Boot   string   `json:"boot"`            // the boot in which the processes were started
+	Roots  []string `json:"roots,omitempty"` // DS records of the zone that all trust; with them the peers answer DNS
 	Peers  []record `json:"peers"`
 }
 

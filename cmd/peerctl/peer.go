@@ -29,6 +29,11 @@ func (a *app) status(ctx context.Context) error {
 		err := a.print("peer       %s\nrelease    %s\nup         %v\nknows      %s, %d connected\nstores     %s of %s\naddresses  %s",
 			s.Peer, s.Version, time.Duration(s.UptimeSec)*time.Second, count(s.Peers, "peer", "peers"), s.Connected,
 			size(s.StoredBytes), size(s.QuotaBytes), strings.Join(s.Addresses, "\n           "))
+		for _, line := range [][2]string{{"dns", s.DNS}, {"dot", s.DoT}, {"doh", s.DoH}, {"dns pin", s.DNSPin}} {
+			if err == nil && line[1] != "" {
+				err = a.print("%-10s %s", line[0], line[1])
+			}
+		}
 		for _, v := range s.Volumes {
 			if err == nil {
 				err = a.print("volume     %s: version %d, object %s", v.Petname, v.Version, v.Object)

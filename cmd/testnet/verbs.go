@@ -61,7 +61,7 @@ func runUp(ctx context.Context, dir string, peers, pprof int, detach bool) error
 // programs returns the configuration of a network in dir that runs the peerd
 // beside this program, built into dir if there is none.
 func programs(ctx context.Context, dir string, line *progress.Line) (testnet.Config, error) {
-	cfg := testnet.Config{Dir: dir, Progress: line.Show}
+	cfg := testnet.Config{Dir: dir, Names: true, Progress: line.Show}
 	if dir == "" {
 		return cfg, noDirectory()
 	}

@@ -53,7 +53,7 @@ func build(ctx context.Context, r *run) (_ done, err error) {
 func start(ctx context.Context, r *run) (_ done, err error) {
 	r.network, err = testnet.Up(ctx, testnet.Config{
 		Dir: r.path("net"), Peers: r.Peers, Peerd: r.Programs.Peerd,
-		Tied: true, WaitMax: startMax, Progress: r.Line.Show,
+		Names: true, Tied: true, WaitMax: startMax, Progress: r.Line.Show,
 	})
 	if err != nil {
 		return done{}, err

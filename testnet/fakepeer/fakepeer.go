@@ -73,6 +73,9 @@ func peerd(how string, args []string) error {
 	listen, _ := flags.String("listen", "", ""), flags.Bool("loopback", false, "")
 	flags.String("custody-dead-after", "", "")
 	flags.String("ring-dead-after", "", "")
+	for _, name := range []string{"dns", "dot", "doh", "root"} {
+		flags.String(name, "", "")
+	}
 	var join joins
 	flags.Var(&join, "join", "")
 	if err := flags.Parse(args); err != nil {
@@ -95,10 +98,16 @@ func peerd(how string, args []string) error {
 	return serve(ctx, *dir, *socket, how)
 }
 
-// backend answers for the fake peer: its status and nothing else.
+// backend answers for the fake peer: its status, and that it has made a zone.
 type backend struct {
 	api.Backend // nil: no other question is asked
+	api.Names   // nil
 	dir, how    string
+}
+
+// NameZone pretends that a zone is made or changed.
+func (b backend) NameZone(_ context.Context, r api.NameZoneRequest) (api.NameZone, error) {
+	return api.NameZone{Label: r.Label, Root: r.Root != "", DS: []string{"test. 3600 IN DS 1 15 2 00"}}, nil
 }
 
 // Status returns the fake peer's status. The others that it knows are the

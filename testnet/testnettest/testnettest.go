@@ -35,7 +35,7 @@ func Start(t testing.TB, n int, flags ...string) *testnet.Network {
 	t.Helper()
 	peerd := Binaries(t).Peerd
 	network, err := testnet.Up(t.Context(), testnet.Config{
-		Dir: shortDir(t), Peers: n, Peerd: peerd, Args: flags, Tied: true,
+		Dir: shortDir(t), Peers: n, Peerd: peerd, Args: flags, Names: true, Tied: true,
 	})
 	if err != nil {
 		t.Fatalf("test network of %d peers: %v\n%s", n, err, errs.HintOf(err))
