@@ -12,7 +12,7 @@ type Status struct {
 	DNS         string   `json:"dns"`       // host:port, "" while not serving
 	DoT         string   `json:"dot"`
 	DoH         string   `json:"doh"`
-	DNSPin      string   `json:"dns_pin"` // of the certificate of DoT and DoH: SHA-256 of its key, in base64
+	DNSPin      string   `json:"dns_pin"`      // of the certificate of DoT and DoH: SHA-256 of its key, in base64
 	StoredBytes uint64   `json:"stored_bytes"` // kept for others and for this user
 	QuotaBytes  uint64   `json:"quota_bytes"`
 	Volumes     []Volume `json:"volumes"`

@@ -213,18 +213,6 @@ func (o *Owner) saveZone(z *Zone) error {
 	return errs.Wrap("save zone", z.Label, err)
 }
 
-// readOwner returns the entries of one owner name.
-func readOwner(r kv.Reader, label, owner string) (list []zone.Entry, err error) {
-	err = r.Get(entriesKey(label, owner), func(value []byte) error {
-		list, err = parseEntries(owner, value)
-		return err
-	})
-	if errors.Is(err, kv.ErrNotFound) {
-		return nil, nil
-	}
-	return list, err
-}
-
 func parseEntries(owner string, value []byte) (list []zone.Entry, err error) {
 	var e entries
 	if err := wire.Unmarshal(value, &e, ownerBytesMax); err != nil {

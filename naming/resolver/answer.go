@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -62,15 +61,4 @@ func (a *Answer) join(b Answer) {
 	if b.Until.Before(a.Until) {
 		a.Until = b.Until
 	}
-}
-
-// addOnce appends records that are not there yet.
-func addOnce(to []dns.RR, rrs ...dns.RR) []dns.RR {
-	for _, rr := range rrs {
-		same := func(other dns.RR) bool { return dns.IsDuplicate(rr, other) }
-		if !slices.ContainsFunc(to, same) {
-			to = append(to, rr)
-		}
-	}
-	return to
 }

@@ -36,7 +36,6 @@ var (
 // place is a zone on the way to a name.
 type place struct {
 	origin  string
-	wire    []byte
 	digests []naming.Digest // the keys that its parent, or its name, allows
 	root    bool            // nothing above it is ours
 }
