@@ -222,9 +222,20 @@ func TestAHostIsCutOffAndPutBack(t *testing.T) {
 		}
 		cancel()
 		cut.CutOff(false)
-		if _, err := a.Connect(t.Context(), b.Addresses()[0]); err != nil {
-			t.Errorf("put back: %v", err)
+		// A peer that could not be reached is dialled again at most once a second.
+		tick := time.NewTicker(50 * time.Millisecond)
+		for late := time.After(10 * time.Second); ; <-tick.C {
+			_, err := a.Connect(t.Context(), b.Addresses()[0])
+			if err == nil {
+				break
+			}
+			select {
+			case <-late:
+				t.Fatalf("put back: %v", err)
+			default:
+			}
 		}
+		tick.Stop()
 		if got, err := ask(t.Context(), a, b.Self(), []byte("x")); err != nil || string(got) != "x" {
 			t.Errorf("put back: %q, %v", got, err)
 		}
