@@ -266,9 +266,10 @@ func checkReport(v seen, h objects.Health) api.CheckReport {
 	report := api.CheckReport{
 		Healthy: true, Object: v.Object.String(), Path: api.Path("/" + v.entry.Path), Version: uint64(h.Version),
 		Files: h.Files, Bytes: h.Bytes, Verified: h.Verified, Alone: h.Alone,
+		Extents: []api.ExtentReport{}, Problems: []api.CheckProblem{},
 	}
 	for _, x := range h.Extents {
-		line := api.ExtentReport{Extent: x.Extent.String(), K: x.K, N: x.N, Alive: x.Alive, Repair: x.RepairAt, Risk: x.Risk}
+		line := api.ExtentReport{Extent: x.Extent.String(), K: x.K, N: x.N, Alive: x.Alive, Repair: x.RepairAt, Risk: x.Risk, Holders: []string{}}
 		for _, p := range x.Holders {
 			line.Holders = append(line.Holders, p.String())
 		}
