@@ -35,6 +35,8 @@ var steps = []step{
 	{"write the large file", write},
 	{"put the tree", func(ctx context.Context, r *run) (done, error) { return r.put(ctx, &r.tree, "-r") }},
 	{"put the file", func(ctx context.Context, r *run) (done, error) { return r.put(ctx, &r.file) }},
+	{"change a file, look back, restore it", editAndRestore},
+	{"share with another peer, who writes too", share},
 	{"put while the ring's leader is killed", leaderDies},
 	{"kill peers, the one that put among them", kill},
 	{"get the tree elsewhere", func(ctx context.Context, r *run) (done, error) { return r.get(ctx, r.tree, "-r") }},

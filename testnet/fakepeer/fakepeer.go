@@ -52,7 +52,10 @@ func Main() bool {
 	case "get":
 		err = get(how, os.Args[2:])
 	default:
-		return false
+		var known bool
+		if known, err = edit(os.Args[1], os.Args[2:]); !known {
+			return false
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -34,7 +34,10 @@ func put(args []string) error {
 	if err != nil {
 		return err
 	}
-	kept := filepath.Join(store(), filepath.Base(rest[1]))
+	kept := inStore(rest[1])
+	if err := keepBefore(kept); err != nil {
+		return err
+	}
 	if err := copyTree(rest[0], kept); err != nil {
 		return err
 	}
@@ -51,7 +54,7 @@ func get(how string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := copyTree(rest[0], rest[1]); err != nil || how != Corrupt {
+	if err := copyTree(inStore(rest[0]), rest[1]); err != nil || how != Corrupt {
 		return err
 	}
 	return filepath.WalkDir(rest[1], func(path string, d fs.DirEntry, err error) error {

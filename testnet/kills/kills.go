@@ -173,7 +173,9 @@ func (t *trial) kill(ctx context.Context, i int) error {
 	died := make(chan error, 1)
 	timer := time.AfterFunc(delay, func() { died <- t.network.Kill(victim) })
 	defer timer.Stop()
+	began := time.Now()
 	done, err := t.do(ctx, c)
+	took := time.Since(began)
 	if killed := <-died; killed != nil {
 		return killed
 	}
@@ -182,6 +184,7 @@ func (t *trial) kill(ctx context.Context, i int) error {
 	}
 	if done {
 		t.acknowledged++
+		t.usual = (3*t.usual + took) / 4
 		t.model.acknowledge(c)
 	} else {
 		t.given++
