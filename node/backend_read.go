@@ -32,12 +32,6 @@ func (b backend) look(ctx context.Context, ref, consistency string) (seen, error
 	})
 }
 
-// version opens the version that a REF selects, and the node that it starts
-// from.
-func (b backend) version(ctx context.Context, ref, consistency string) (seen, error) {
-	return b.reading(ctx, ref, consistency, func(*seen) error { return nil })
-}
-
 // reading opens what a REF names, as new as the level of consistency asks for,
 // and looks there. Before it says that something is not there it asks the ring
 // whether anything is newer: somebody may have just been told where to look.
@@ -197,11 +191,15 @@ func (b backend) Stat(ctx context.Context, r api.ReadRequest) (api.Entry, error)
 	return v.first(), nil
 }
 
-func (b backend) Log(ctx context.Context, r api.LogRequest) (api.Log, error) {
-	v, err := b.version(ctx, r.Ref, r.Consistency)
-	if err != nil {
-		return api.Log{}, err
-	}
+func (b backend) Log(ctx context.Context, r api.LogRequest) (log api.Log, err error) {
+	_, err = b.reading(ctx, r.Ref, r.Consistency, func(v *seen) (err error) {
+		log, err = b.history(ctx, *v, r)
+		return err
+	})
+	return log, err
+}
+
+func (b backend) history(ctx context.Context, v seen, r api.LogRequest) (api.Log, error) {
 	log := api.Log{Object: v.Object.String(), Path: api.Path("/" + v.path)}
 	for info, err := range v.Snapshot.Log(ctx, v.root, v.path, r.All) {
 		if err != nil {

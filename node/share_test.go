@@ -32,6 +32,10 @@ func TestTwoPeopleWriteOneTree(t *testing.T) {
 		_, err := c.user(guest).AddVolume(t.Context(), api.AddVolumeRequest{Petname: "theirs", Ref: shared.Reference})
 		return err == nil || kindOf(err) == errs.Conflict
 	})
+	c.mustPut(guest, "theirs:/fresh", "fresh")
+	if log, err := c.user(0).Log(t.Context(), api.LogRequest{Ref: "home:/both/fresh"}); err != nil || len(log.Versions) != 1 {
+		t.Errorf("the log of what somebody else has just put: %+v, %v", log, err)
+	}
 	for i, content := range []string{"mine", "his", "mine again"} {
 		if i%2 == 0 {
 			c.mustPut(0, "home:/both/notes", content)
