@@ -68,7 +68,7 @@ func startPatient(t testing.TB, n int, store kv.Store, patience time.Duration) *
 	}
 	t.Cleanup(func() { h.Close() })
 	d, err := New(context.Background(), Config{
-		Host: h, Store: store, Heads: testRule{}, LoopbackOK: true, patience: patience, rpcLimit: busyMachine,
+		Host: h, Store: store, Heads: testRule{}, Records: testRecordRule{}, LoopbackOK: true, patience: patience, rpcLimit: busyMachine,
 	})
 	if err != nil {
 		t.Fatal(err)

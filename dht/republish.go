@@ -5,10 +5,11 @@ import (
 	"math/rand/v2"
 	"time"
 
+	ds "github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
-	"google.golang.org/protobuf/proto"
-
+	record "github.com/libp2p/go-libp2p-record"
 	recpb "github.com/libp2p/go-libp2p-record/pb"
+	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -20,16 +21,71 @@ const (
 	// what is held: the table is put again at a rate that nobody notices.
 	republishPause = time.Second
 	republishRound = 20 * time.Minute
+	// namesAtOnce bounds the name records of one round: heads are not kept
+	// waiting for hours.
+	namesAtOnce = 4096
 )
 
-// republish puts again the heads that this peer holds, so that they outlive
-// those who hold them.
+// republish puts again the records that this peer holds, so that they outlive
+// those who hold them: heads, and name and denial records while they are valid.
 func (d *DHT) republish(ctx context.Context) {
 	for sleep(ctx, jitter(republishRound)) {
-		if err := d.republishRound(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			d.log.Warn("cannot republish heads", "error", err)
+		for _, round := range []func(context.Context, time.Time) error{d.republishRound, d.republishNames} {
+			if err := round(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				d.log.Warn("cannot republish records", "error", err)
+			}
 		}
 	}
+}
+
+// republishNames puts again what is old of the name and denial records, and
+// drops those that have expired.
+func (d *DHT) republishNames(ctx context.Context, now time.Time) error {
+	if d.config.Records == nil {
+		return nil
+	}
+	refs, err := d.oldNames(ctx, now)
+	if err != nil {
+		return err
+	}
+	held := func(r Ref) ([]byte, bool) { return d.Held(ctx, r.Kind, r.ID) }
+	return d.Sweep(ctx, refs, held, func(r Ref, _ int) {
+		if value, ok := held(r); ok { // renews its age here, if it is still the newest
+			key := recordKey(r.Kind, r.ID)
+			_ = d.held.Put(ctx, key, record.MakePutRecord(key, value))
+		}
+	})
+}
+
+// oldNames returns the records to put again, namesAtOnce at most.
+func (d *DHT) oldNames(ctx context.Context, now time.Time) (refs []Ref, err error) {
+	var expired []ds.Key
+	for _, kind := range recordKinds {
+		results, err := d.table.Query(ctx, query.Query{Prefix: recordPrefix(kind)})
+		if err != nil {
+			return nil, err
+		}
+		for r := range results.Next() {
+			rec := new(recpb.Record)
+			if r.Error != nil || proto.Unmarshal(r.Value, rec) != nil {
+				continue
+			}
+			stamp, err := d.config.Records.Stamp(kind, rec.GetValue())
+			_, id, errKey := parseRecordKey(string(rec.GetKey()))
+			switch {
+			case err != nil || errKey != nil || !now.Before(stamp.Expires):
+				expired = append(expired, ds.RawKey(r.Key))
+			case len(refs) < namesAtOnce && old(rec, now):
+				refs = append(refs, Ref{kind, id})
+			}
+		}
+	}
+	for _, k := range expired {
+		if err := d.table.Delete(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
 }
 
 // republishRound puts again what is old at the given time.
