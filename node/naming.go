@@ -25,7 +25,8 @@ type names struct {
 	owner    *owner.Owner
 	resolver *resolver.Resolver
 	server   *server.Server
-	pin      string // of the certificate, for clients that take pins
+	alt      wire.PublicKey // of this peer's own zone atoll.alt
+	pin      string         // of the certificate, for clients that take pins
 }
 
 // recordRule judges name records for the DHT.
@@ -74,6 +75,17 @@ type publisher struct {
 	others func() int
 }
 
+// Sweep implements owner.Network.
+func (p publisher) Sweep(ctx context.Context, records []owner.Ref, value func(owner.Ref) ([]byte, bool), put func(owner.Ref, int)) error {
+	refs := make([]dht.Ref, len(records))
+	for i, r := range records {
+		refs[i] = dht.Ref(r)
+	}
+	return p.DHT.Sweep(ctx, refs,
+		func(r dht.Ref) ([]byte, bool) { return value(owner.Ref(r)) },
+		func(r dht.Ref, confirmed int) { put(owner.Ref(r), confirmed) })
+}
+
 // Others implements owner.Network.
 func (p publisher) Others() int { return p.others() }
 
@@ -96,9 +108,11 @@ func (n *Node) openNames(context.Context) (err error) {
 			return errs.New("configure", "upstream", errs.Usage, err)
 		}
 	}
+	alt := wire.NewKey(wire.Derive("atoll/v1/alt-zone-key", peer[:]))
+	n.names.alt = alt.Public()
 	n.names.resolver = resolver.New(resolver.Config{
 		Records: records{n.names.owner, n.dht}, Roots: n.rootsNow, Upstream: others, Now: time.Now,
-		Key: wire.NewKey(wire.Derive("atoll/v1/alt-zone-key", peer[:])),
+		Key: alt,
 	})
 	n.resolver.Store(n.names.resolver)
 	n.serveRegistrations()

@@ -24,8 +24,18 @@ type Network interface {
 	// PutRecord puts a record to the peers nearest to it and returns how many
 	// confirmed.
 	PutRecord(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (confirmed int, err error)
+	// Sweep puts many records again, at a rate that nobody notices. value
+	// returns a record, or false to leave it out; put is told how many peers
+	// confirmed one.
+	Sweep(ctx context.Context, records []Ref, value func(Ref) ([]byte, bool), put func(r Ref, confirmed int)) error
 	// Others returns how many other peers are known and answer.
 	Others() int
+}
+
+// Ref names a record.
+type Ref struct {
+	Kind wire.RecordKind
+	ID   wire.RecordID
 }
 
 // Config says what an owner works with. All fields but Log are needed.

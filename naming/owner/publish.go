@@ -190,20 +190,17 @@ func (o *Owner) putAll(ctx context.Context, records []zone.Record, r *Result, pr
 func (o *Owner) put(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (int, error) {
 	confirmed, err := o.config.Network.PutRecord(ctx, kind, id, value)
 	if err == nil {
-		o.mu.Lock()
-		o.told[id] = told{confirmed, o.config.Now()}
-		o.mu.Unlock()
+		o.tell(id, confirmed)
 	}
 	return confirmed, err
 }
 
 // Timing of the background work.
 const (
-	tick = 30 * time.Second
+	tick = 5 * time.Second
 	// againEvery is how often all records are put again though nothing changed.
-	againEvery = 6 * time.Hour
-	// againPause separates two records of that.
-	againPause = 20 * time.Millisecond
+	// Whoever holds them does it too.
+	againEvery = 12 * time.Hour
 )
 
 // Run keeps zones published until the context ends: it signs anew what is about
@@ -231,44 +228,45 @@ func (o *Owner) Run(ctx context.Context) error {
 	}
 }
 
-// again puts all records of all zones.
+// again signs anew what has to be, and puts all records of all zones.
 func (o *Owner) again(ctx context.Context) error {
 	var failures []error
+	var refs []Ref
 	for _, z := range o.Zones() {
-		if z.Serial != 0 {
-			failures = append(failures, o.renew(ctx, z))
+		if z.Serial == 0 {
+			continue // nothing was published yet
 		}
+		if o.aging(&z) {
+			if _, _, err := o.sign(z.Label); err != nil {
+				failures = append(failures, err)
+				continue
+			}
+		}
+		refs = append(refs, o.refs(&z)...)
 	}
+	failures = append(failures, o.config.Network.Sweep(ctx, refs,
+		func(r Ref) ([]byte, bool) { return o.Lookup(r.Kind, r.ID) },
+		func(r Ref, confirmed int) { o.tell(r.ID, confirmed) }))
 	return errors.Join(failures...)
 }
 
-// renew signs anew what has to be, and puts all records of a zone.
-func (o *Owner) renew(ctx context.Context, z Zone) error {
-	if o.aging(&z) {
-		if _, _, err := o.sign(z.Label); err != nil {
-			return err
-		}
-	}
+// refs returns the records of all copies of a zone.
+func (o *Owner) refs(z *Zone) (refs []Ref) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, c := range z.copies() {
-		o.mu.Lock()
-		marks := maps.Clone(o.marks[naming.DigestOf(c.Origin, c.Key)])
-		o.mu.Unlock()
-		for id, m := range marks {
-			value, ok := o.Lookup(m.Kind, id)
-			if !ok {
-				continue
-			}
-			if _, err := o.put(ctx, m.Kind, id, value); err != nil {
-				return err
-			}
-			select {
-			case <-time.After(againPause):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		for id, m := range o.marks[naming.DigestOf(c.Origin, c.Key)] {
+			refs = append(refs, Ref{m.Kind, id})
 		}
 	}
-	return nil
+	return refs
+}
+
+// tell notes what became of a put.
+func (o *Owner) tell(id wire.RecordID, confirmed int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told[id] = told{confirmed, o.config.Now()}
 }
 
 // aging reports whether signatures of a zone are to be made anew.
