@@ -166,10 +166,11 @@ func (f *found) parse(kind wire.RecordKind, id wire.RecordID, value []byte) {
 	}
 	if kind == wire.RecordDenial {
 		f.denial, f.err = record.ParseDenial(value)
-		return
-	}
-	if f.name, f.err = record.ParseName(value); f.err == nil {
+	} else if f.name, f.err = record.ParseName(value); f.err == nil {
 		f.err = f.name.VerifySets()
+	}
+	if f.err == nil { // clients are stricter about the time than peers are
+		f.err = f.zone().ValidAt(f.at)
 	}
 }
 

@@ -48,6 +48,15 @@ func (w *world) Record(ctx context.Context, kind wire.RecordKind, id wire.Record
 	return value, ctx.Err()
 }
 
+func (w *world) questions() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.asked {
+		n += k
+	}
+	return n
+}
+
 func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
