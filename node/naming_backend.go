@@ -66,19 +66,12 @@ func bare(name string) string {
 
 func exportZone(z owner.Zone) api.NameZone {
 	out := api.NameZone{Label: z.Label, Name: bare(z.Self()), Serial: z.Serial, Open: z.Open, Names: []string{}}
-	anchor := func(origin string, key wire.PublicKey) {
-		k := naming.DNSKEY(origin, key)
-		out.DS = append(out.DS, strings.Join(strings.Fields(naming.DS(origin, key).String()), " "))
-		out.Anchors = append(out.Anchors, fmt.Sprintf("%s static-key %d %d %d %q;", bare(origin), k.Flags, k.Protocol, k.Algorithm, k.PublicKey))
-	}
-	anchor(z.Self(), z.Keys[0].Public)
 	for _, at := range z.Origins {
 		out.Names = append(out.Names, bare(at.Name))
 		out.Root = out.Root || at.Root
-		for _, k := range z.LiveKeys() {
-			anchor(at.Name, k.Public)
-		}
 	}
+	a := anchorsOf(z)
+	out.DS, out.Anchors = a.DS, a.Anchors
 	return out
 }
 

@@ -96,16 +96,29 @@ func (a *app) printZone(z api.NameZone) error {
 }
 
 func (a *app) nameAnchorVerb() *cobra.Command {
-	return &cobra.Command{
-		Use: "anchor LABEL", Short: "Print trust anchors of a zone, as delv and BIND read them", Args: cobra.ExactArgs(1),
+	ds := false
+	c := &cobra.Command{
+		Use: "anchor [NAME]", Short: "Print what a validator outside is to trust, as delv and BIND read it", Args: cobra.MaximumNArgs(1),
+		Long: `Print what a validator outside is to trust, as delv and BIND read it: with NAME, a zone of yours
+or a self-certifying name, the keys of that zone; without, the key of this peer's own zone
+atoll.alt, below which all self-certifying names lie, and of the roots that it trusts. --ds
+prints DS records, as peerd's configuration takes them as roots.
+
+  peerctl name anchor >anchors
+  delv -a anchors +root=test @127.0.0.1 -p 5335 www.photos.test`,
 		RunE: func(c *cobra.Command, args []string) error {
-			z, err := a.peerd.NameZone(a.listening(c.Context()), api.NameZoneRequest{Op: "show", Label: args[0]})
+			anchors, err := a.peerd.NameAnchors(c.Context(), api.NameListRequest{Zone: strings.Join(args, "")})
 			if err != nil {
 				return err
 			}
-			return a.show(z, func() error {
-				return a.print("trust-anchors {\n\t%s\n};", strings.Join(z.Anchors, "\n\t"))
+			return a.show(anchors, func() error {
+				if ds {
+					return a.print("%s", strings.Join(anchors.DS, "\n"))
+				}
+				return a.print("trust-anchors {\n\t%s\n};", strings.Join(anchors.Anchors, "\n\t"))
 			})
 		},
 	}
+	c.Flags().BoolVar(&ds, "ds", false, "print DS records")
+	return c
 }

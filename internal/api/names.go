@@ -20,6 +20,10 @@ type Names interface {
 	NameResolve(ctx context.Context, r NameResolveRequest) (NameAnswer, error)
 	// NameStatus says how the published names of a zone are.
 	NameStatus(ctx context.Context, r NameListRequest) (NameStatus, error)
+	// NameAnchors tells what a validator outside is to trust: with a name, the
+	// keys of that zone, one of the user's or a self-certifying name; without,
+	// this peer's own zone atoll.alt and its roots.
+	NameAnchors(ctx context.Context, r NameListRequest) (NameAnchors, error)
 	// NameRegister asks the holder of a zone for a name in it.
 	NameRegister(ctx context.Context, r NameRegisterRequest) (NameResult, error)
 }
@@ -134,6 +138,12 @@ type NameStatusLine struct {
 	Expires    time.Time  `json:"expires"`
 	Popularity float64    `json:"popularity"` // questions a second that this peer has seen
 	Level      int        `json:"level"`      // of its replication: the digits that holders share with it; 64: only the nearest hold it
+}
+
+// NameAnchors is what a validator trusts.
+type NameAnchors struct {
+	Anchors []string `json:"anchors"` // as BIND reads them within trust-anchors { }
+	DS      []string `json:"ds"`      // as records, for peerd's roots and other resolvers
 }
 
 // NameRegisterRequest asks for a name in somebody's zone.

@@ -46,3 +46,8 @@ func (c *Client) NameStatus(ctx context.Context, r api.NameListRequest) (api.Nam
 func (c *Client) NameRegister(ctx context.Context, r api.NameRegisterRequest) (api.NameResult, error) {
 	return follow[api.NameResult](ctx, c, protocol.NameRegister, r, nil, nil)
 }
+
+// NameAnchors implements api.Names.
+func (c *Client) NameAnchors(ctx context.Context, r api.NameListRequest) (api.NameAnchors, error) {
+	return get[api.NameAnchors](ctx, c, protocol.NameAnchors, r)
+}

@@ -13,6 +13,7 @@ import (
 // handleNames adds the routes of a backend that knows names.
 func handleNames(m *http.ServeMux, n api.Names) {
 	m.Handle(protocol.NameList, askAbout(n.NameList))
+	m.Handle(protocol.NameAnchors, askAbout(n.NameAnchors))
 	m.Handle(protocol.NameZone, stream(plain(n.NameZone)))
 	m.Handle(protocol.NameChange, stream(nameChange(n)))
 	m.Handle(protocol.NameResolve, stream(plain(n.NameResolve)))
