@@ -81,6 +81,7 @@ func (m *meter) draw(total int64) {
 	})
 	m.bars = mpb.New(mpb.WithOutput(m.app.err), mpb.WithWidth(64), mpb.WithRenderDelay(delay))
 	style, numbers := mpb.BarFillerBuilder(mpb.BarStyle()), decor.CountersKibiByte("% .1f / % .1f")
+	left := decor.OnCondition(decor.Meta(decor.AverageETA(decor.ET_STYLE_GO), func(s string) string { return ", " + s + " left" }), total > 0)
 	if total == 0 {
 		style, numbers = mpb.NopStyle(), decor.CurrentKibiByte("% .1f")
 	}
@@ -88,7 +89,7 @@ func (m *meter) draw(total int64) {
 	// end by itself when all is sent, but what is sent is not archived yet.
 	m.bar = m.bars.New(0, style, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(m.name), decor.Any(func(decor.Statistics) string { return m.suffix() }), decor.Name(" ")),
-		mpb.AppendDecorators(numbers, decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")),
+		mpb.AppendDecorators(numbers, decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f"), left),
 	)
 	m.bar.SetTotal(total, false)
 }
