@@ -9,6 +9,6 @@ func simCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(simNamesCommand())
+	c.AddCommand(simNamesCommand(), simCustodyCommand())
 	return c
 }

@@ -4,7 +4,7 @@
 //
 // It computes: no clock, randomness, goroutine, input or output, and no order
 // of a map. What is known comes in, what to do goes out, so that a running peer
-// (package keeper) and the simulator (testnet/sim) follow the very same rules.
+// (package keeper) and the simulator (testnet/custodysim) follow the very same rules.
 // It must never call for a deletion, never count one share twice, and never
 // take a share for lost because this peer itself was asleep or cut off.
 //

@@ -25,6 +25,20 @@ func Risk(k, alive, n, r int, lifetimeDays, repairHours float64) float64 {
 	return now + (1-now)*later
 }
 
+// RepairTrafficWithin is RepairTraffic for repairs that take repairHours on
+// average, during which further shares are lost and are rebuilt with the others,
+// by a custodian who holds none himself: k shares are read and n-k-r or more
+// written. For short repairs it is RepairTraffic and one share more.
+func RepairTrafficWithin(k, n, r int, lifetimeDays, repairHours float64) float64 {
+	var fall float64 // mean lifetimes from n live shares to k+r
+	for i := k + r + 1; i <= n; i++ {
+		fall += 1 / float64(i)
+	}
+	during := repairHours / hoursPerDay / lifetimeDays
+	more := float64(k+r) * during / (1 + during) // of the k+r that live when it begins
+	return (float64(n-r) + more) / float64(k) / (fall + during)
+}
+
 // RiskOn is Risk for shares of which several lie on one holder, and are lost
 // with it: holders are counted in place of shares.
 func RiskOn(g Goal, k, alive, n, repairAt, holders int) float64 {

@@ -37,3 +37,15 @@ func TestRiskCountsHolders(t *testing.T) {
 		t.Error("what is lost, or measured as nonsense")
 	}
 }
+
+func TestRepairTrafficWithin(t *testing.T) {
+	for _, r := range []int{4, 8, 12} {
+		quick, bound := RepairTrafficWithin(16, 32, r, 300, 1e-6), RepairTraffic(16, 32, r)
+		if ratio := quick / bound; math.Abs(ratio-float64(32-r)/float64(31-r)) > 1e-6 {
+			t.Errorf("16+%d: %.3f, want one share more than %.3f", r, quick, bound)
+		}
+		if slow := RepairTrafficWithin(16, 32, r, 30, 36); slow >= quick {
+			t.Errorf("16+%d: slow repairs batch more losses, but move %.1f against %.1f", r, slow, quick)
+		}
+	}
+}
