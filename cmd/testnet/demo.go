@@ -18,8 +18,9 @@ func demoCommand() *cobra.Command {
 		Short: "Store on one of many peers, kill a third of them, fetch from another",
 		Long: `Start a network of peers on this machine, store a tree and a large file through
 one of them, kill a third of the peers with SIGKILL, the one that stored among
-them, fetch both through another peer, and compare. Prints a table of what
-happened; the exit code is zero only if everything came back as it was.`,
+them, fetch both through another peer, and compare. Then wait until the shares of
+the dead are rebuilt, kill more, so many that without repair much would be gone,
+and fetch the file once more. Prints a table of what happened; the exit code is zero only if everything came back as it was.`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg.Out, cfg.Line = c.OutOrStdout(), progress.New(os.Stderr)

@@ -17,6 +17,10 @@ func TestPlan(t *testing.T) {
 			if !slices.Contains(p.dead, p.putter) || slices.Contains(p.dead, p.getter) || p.getter >= c.Peers {
 				t.Fatalf("%+v: %+v", c, p)
 			}
+			living := c.Peers - c.Kill - len(p.later)
+			if len(p.later) != killedLater(c) || living < 1 || slices.Contains(p.later, p.getter) || slices.Contains(append(p.later, p.dead...), p.third) {
+				t.Fatalf("%+v: %+v", c, p)
+			}
 			if !reflect.DeepEqual(p, makePlan(c)) {
 				t.Fatalf("%+v: two plans from one seed", c)
 			}

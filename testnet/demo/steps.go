@@ -43,6 +43,10 @@ var steps = []step{
 	{"get the file elsewhere", func(ctx context.Context, r *run) (done, error) { return r.get(ctx, r.file) }},
 	{"compare the tree", compareTree},
 	{"compare the file", compareFile},
+	{"wait until what the dead held is rebuilt", heal},
+	{"kill more peers", killMore},
+	{"get the file on a third peer", getAgain},
+	{"compare it again", compareFile},
 }
 
 func build(ctx context.Context, r *run) (_ done, err error) {
@@ -106,7 +110,10 @@ func (r *run) put(ctx context.Context, it *item, flags ...string) (done, error) 
 	return done{bytes: it.bytes, peers: stored.Holders, memory: r.peakMemory(r.plan.putter), result: stored.State}, nil
 }
 
-func kill(_ context.Context, r *run) (done, error) {
+func kill(ctx context.Context, r *run) (done, error) {
+	if err := r.spare(ctx); err != nil {
+		return done{}, err
+	}
 	return done{peers: len(r.plan.dead)}, r.network.Kill(r.plan.dead...)
 }
 
