@@ -1,15 +1,70 @@
 package bfttest
 
 import (
+	"slices"
+
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/wire"
 )
+
+const (
+	// almostMilli is how late one is who must not be suspected: a leader's
+	// proposal and the votes on it take this once.
+	almostMilli = 900
+	// heardMax is how much of what was said is said again.
+	heardMax = 64
+)
+
+// hear takes what a member that lies is told, and returns what it lets its
+// replica know.
+func (n *node) hear(inputs []bft.Input) []bft.Input {
+	w := n.world
+	for _, in := range inputs {
+		if r, ok := in.(bft.Receive); ok && w.Lie == Replays {
+			w.heard = append(w.heard, r.Message)
+			w.heard = w.heard[max(0, len(w.heard)-heardMax):]
+		}
+	}
+	if w.Lie != Starves {
+		return inputs
+	}
+	return slices.DeleteFunc(slices.Clone(inputs), func(in bft.Input) bool {
+		r, ok := in.(bft.Receive)
+		if !ok {
+			return false
+		}
+		q, ok := r.Message.(*bft.Request)
+		return ok && starved(q.Update)
+	})
+}
+
+// starved reports whether an update is one of those that a starving leader does
+// not like.
+func starved(update []byte) bool { return update[len(update)-1]%3 == 0 }
 
 // lie sends what a member that lies says instead: most of the time what its
 // replica says, so that it stays in the game, else something else, each member
 // being told another thing.
 func (n *node) lie(to int, m bft.Message) {
 	w := n.world
+	switch w.Lie {
+	case Delays:
+		for _, other := range w.nodes {
+			if other.member == to {
+				w.carryLate(n, other, m, almostMilli)
+			}
+		}
+		return
+	case Replays:
+		if len(w.heard) == 0 {
+			w.heard = append(w.heard, m)
+		}
+		w.route(n, to, w.heard[w.random.IntN(len(w.heard))])
+		fallthrough
+	case Starves:
+		w.route(n, to, m)
+		return
+	}
 	if w.random.IntN(4) > 0 {
 		w.route(n, to, m)
 		return

@@ -77,6 +77,9 @@ func (n *node) crash() {
 func (n *node) step(inputs ...bft.Input) {
 	w := n.world
 	w.report.Steps++
+	if n.lies {
+		inputs = n.hear(inputs)
+	}
 	e := n.replica.Step(w.now+int64(n.member)*40, inputs...)
 	if e.Fault != nil && !n.lies {
 		w.watch.fail("member %d: %v", n.member, e.Fault)
@@ -134,6 +137,12 @@ func (n *node) write(e bft.Effects) {
 
 // ordered answers the users of this member.
 func (n *node) ordered(updates [][]byte) {
+	for _, u := range n.submitted {
+		answered := n.world.seen[string(u)]
+		if answered != nil && !answered.Acknowledged && slices.ContainsFunc(updates, func(done []byte) bool { return string(done) == string(u) }) {
+			answered.Ended, answered.Acknowledged = n.world.now, true
+		}
+	}
 	n.submitted = slices.DeleteFunc(n.submitted, func(u []byte) bool {
 		return slices.ContainsFunc(updates, func(done []byte) bool { return string(done) == string(u) })
 	})

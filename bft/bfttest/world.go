@@ -1,12 +1,16 @@
 package bfttest
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/testnet/history"
 )
 
 // Fault is a deliberate mistake of the hosts of all honest members: the checks
@@ -22,6 +26,17 @@ const (
 	Trusting        // signatures are not checked
 )
 
+// Lie is what members do that lie.
+type Lie int
+
+// The lies.
+const (
+	Anything Lie = iota // now and then, something else than what is so
+	Delays              // all is said as late as goes without being suspected
+	Starves             // some updates are never proposed, nor passed on
+	Replays             // what was said by others, in whatever view, is said again
+)
+
 // Options describe a run. Probabilities are from 0 to 1.
 type Options struct {
 	Seed    uint64
@@ -29,6 +44,7 @@ type Options struct {
 	// Liars is how many members have a twin with the same key and an opinion of
 	// its own, and change some of what they send; at most f in a sound run.
 	Liars int
+	Lie   Lie // what they do
 	// Events is how many things happen under faults; after them the network is
 	// whole and everybody is up, and what was submitted must be ordered.
 	Events int
@@ -68,12 +84,14 @@ type world struct {
 	order  uint64 // of events
 	calm   bool   // no more faults
 
-	nodes   []*node // the members, then the twins of the first Liars
-	divided []int   // the part of the network that each node is in
-	muted   int64   // until when commit votes are lost
+	nodes   []*node       // the members, then the twins of the first Liars
+	divided []int         // the part of the network that each node is in
+	muted   int64         // until when commit votes are lost
+	heard   []bft.Message // of late by those who lie; heardMax at the most
 	watch   *watch
 	report  Report
 	updates int // submitted
+	seen    map[string]*history.Append
 }
 
 // start is when runs begin: any time but zero will do.
@@ -88,6 +106,9 @@ func Run(o Options) (Report, error) {
 		w.next()
 	}
 	w.settle()
+	if w.watch.err == nil {
+		w.judge()
+	}
 	w.report.Virtual = w.now - start
 	if w.watch.err != nil {
 		return w.report, fmt.Errorf("seed %d: %w", o.Seed, w.watch.err)
@@ -98,7 +119,7 @@ func Run(o Options) (Report, error) {
 func newWorld(o Options) *world {
 	w := &world{
 		Options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), ring: newRing(o.Members, o.Seed), now: start,
-		watch: newWatch(o.Members, o.Liars),
+		watch: newWatch(o.Members, o.Liars), seen: make(map[string]*history.Append),
 	}
 	for i := range o.Members + o.Liars {
 		n := &node{world: w, id: i, member: i % o.Members, lies: i%o.Members < o.Liars}
@@ -150,10 +171,11 @@ func (w *world) submitLater() {
 
 // submit hands a new update to a member.
 func (w *world) submit(member int) {
-	u := fmt.Appendf(nil, "update %d", w.updates)
+	u := update(w.updates)
 	w.updates++
 	if n := w.nodes[member]; n.replica != nil {
 		w.watch.submitted(u)
+		w.seen[string(u)] = &history.Append{Client: member, Began: w.now, Place: history.Unknown}
 		n.submitted = append(n.submitted, u)
 		n.step(bft.Submit{Update: u})
 	}
@@ -202,6 +224,37 @@ func (w *world) settle() {
 	}
 }
 
+// judgeMax is how long the search for an order may take.
+const judgeMax = 10 * time.Second
+
+// judge holds what users saw against the history: that every update which was
+// answered is in it, in an order that explains who heard what when. One that is
+// ordered twice, as a crash may lead to, counts the first time.
+func (w *world) judge() {
+	places := 0
+	newest := slices.MaxFunc(w.nodes[w.Liars:w.Members], func(a, b *node) int { return cmp.Compare(len(a.disk.log), len(b.disk.log)) })
+	for _, v := range newest.disk.log {
+		for _, u := range v.Proposal.Batch.Updates {
+			if a := w.seen[string(u)]; a.Place == history.Unknown {
+				a.Place = places
+				places++
+			}
+		}
+	}
+	all := make([]history.Append, 0, len(w.seen))
+	for i := range w.updates {
+		if a := w.seen[string(update(i))]; a != nil {
+			all = append(all, *a)
+		}
+	}
+	if err := history.Linearizable(all, judgeMax); err != nil {
+		w.watch.fail("%v", err)
+	}
+}
+
+// update returns the nth update.
+func update(n int) []byte { return fmt.Appendf(nil, "update %d", n) }
+
 // finished reports whether every honest member has ordered what its users gave
 // it. One that has nothing left to wait for may be a version behind.
 func (w *world) finished() bool {
@@ -234,8 +287,10 @@ func (w *world) route(from *node, to int, m bft.Message) {
 	}
 }
 
-func (w *world) carry(from, to *node, m bft.Message) {
-	w.after(1+w.random.Int64N(max(w.DelayMilliMax, 1)), func() {
+func (w *world) carry(from, to *node, m bft.Message) { w.carryLate(from, to, m, 0) }
+
+func (w *world) carryLate(from, to *node, m bft.Message, late int64) {
+	w.after(late+1+w.random.Int64N(max(w.DelayMilliMax, 1)), func() {
 		if w.divided[from.id] == w.divided[to.id] && to.replica != nil && !w.mutes(m) {
 			to.step(bft.Receive{From: from.member, Message: m})
 		}

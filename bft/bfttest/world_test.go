@@ -47,6 +47,9 @@ func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options))
 
 func TestRough(t *testing.T)    { runs(t, 200, 4, 0, nil) }
 func TestLiar(t *testing.T)     { runs(t, 300, 4, 1, nil) }
+func TestDelayer(t *testing.T)  { runs(t, 100, 4, 1, func(o *Options) { o.Lie = Delays }) }
+func TestStarver(t *testing.T)  { runs(t, 100, 4, 1, func(o *Options) { o.Lie = Starves }) }
+func TestReplayer(t *testing.T) { runs(t, 100, 4, 1, func(o *Options) { o.Lie = Replays }) }
 func TestTwoLiars(t *testing.T) { runs(t, 40, 7, 2, nil) }
 func TestDividing(t *testing.T) { runs(t, 200, 4, 0, func(o *Options) { o.Divide = 0.02 }) }
 func TestIsolating(t *testing.T) {
