@@ -17,8 +17,8 @@ func simNamesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "names",
 		Short: "Simulate the proactive caching of names",
-		Long: `Simulate peers that copy popular names ahead of use, with the code that peerd
-runs: queries by Zipf's law, a reversal of the popularity order half way, and
+		Long: `Simulate peers that copy popular names ahead of use, with the code of
+package beehive: queries by Zipf's law, a reversal of the popularity order half way, and
 changes of names while some peers are dead. Prints a table; the exit code is
 zero only if all targets were reached. 10,000 peers and a million names take
 some minutes and 3 GB of memory.`,
