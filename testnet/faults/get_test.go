@@ -1,8 +1,12 @@
 package faults
 
 import (
+	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -26,9 +30,18 @@ func readerKilled(t *testing.T, c *cluster) {
 	c.kill(t, reader)
 	close(r.goOn)
 	get.end(t).want(t, errs.NoDaemon.ExitCode())
-	empty(t, dir)
+	got := filepath.Join(dir, "got")
+	if _, err := os.Stat(got); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a part of the file stands under its name: %v", err)
+	}
 	c.start(t, reader)
-	c.user(reader).reads(t, ref, content)
+	c.user(reader).must(t, "get", ref, got) // goes on with what came
+	if b, err := os.ReadFile(got); err != nil || !bytes.Equal(b, content) {
+		t.Errorf("%d bytes came that are not the %d that were stored, %v", len(b), len(content), err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%v is left beside the file, %v", left, err)
+	}
 }
 
 // relay passes connections on to a socket, and holds back what comes from there
