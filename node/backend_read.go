@@ -205,11 +205,7 @@ func (b backend) history(ctx context.Context, v seen, r api.LogRequest) (api.Log
 		if err != nil {
 			return log, err
 		}
-		line := api.LogVersion{Version: uint64(info.Version), Time: info.Time.UTC(), Content: info.Content}
-		if len(info.Authors) > 0 {
-			line.Author = info.Authors[0].String()
-		}
-		log.Versions = append(log.Versions, line)
+		log.Versions = append(log.Versions, logVersion(info))
 	}
 	if len(log.Versions) == 0 && v.path != "" {
 		return log, errs.New("log", log.Path.String(), errs.NotFound, errors.New("no retained version has such an entry"))

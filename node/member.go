@@ -125,6 +125,7 @@ type member struct {
 	reserved *reservations
 	nexts    *p2p.Buckets[wire.PeerID]  // keys for next rings that each peer may ask for
 	silent   func(wire.PeerID) bool     // whether a peer has not been heard of for long
+	news     *news                      // of versions that are committed here
 	joined   func(object wire.ObjectID) // told of rings that this peer has joined or left
 }
 
@@ -146,6 +147,7 @@ func (m *member) listen(s *ringnet.Server) {
 	ringnet.Handle(s, ringnet.KindEndorse, m.endorse)
 	ringnet.Handle(s, ringnet.KindStatus, m.status)
 	ringnet.Handle(s, ringnet.KindEvidence, m.evidence)
+	ringnet.Stream(s, ringnet.KindWatch, m.watch)
 	s.Listen()
 }
 

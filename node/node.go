@@ -65,6 +65,8 @@ type Node struct {
 	unpublished *agenda    // objects whose heads are to be published
 	turnovers   *turnovers // rings that have changed
 	pulse       *pulse
+	news        *news    // of versions, for those who watch
+	watches     *watches // what this peer's user watches
 	gateway     *objects.Gateway
 	contacts    contacts
 	fetcher     *transfer.Fetcher
@@ -83,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), turnovers: newTurnovers(), pulse: newPulse()}
+	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), turnovers: newTurnovers(), pulse: newPulse(), news: newNews()}
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openNames, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -174,7 +176,8 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	n.calls = ringnet.NewClient(n.host)
 	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(), others: n.live, log: n.log,
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
-	n.seat = &member{self: self, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
+	n.watches = newWatches(n.ring, n.news)
+	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
 		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), silent: n.silent, joined: n.agenda.add}
 	return nil
 }

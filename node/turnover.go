@@ -98,6 +98,7 @@ func (t *turnovers) run(ctx context.Context, work func(context.Context, turnover
 
 // committed notes what has become durable here.
 func (n *Node) committed(object wire.ObjectID, c bft.Certificate, next *bft.RingCert) {
+	n.news.tell(object)
 	n.agenda.add(object)
 	n.unpublished.add(object)
 	if next != nil {

@@ -14,11 +14,21 @@ import (
 // changed; newest first. With all it yields every version. Its cost grows with
 // what changed in the history, not with what is there.
 func (s *Snapshot) Log(ctx context.Context, root *Entry, path string, all bool) iter.Seq2[VersionInfo, error] {
+	return s.LogAfter(ctx, root, path, all, 0)
+}
+
+// LogAfter is Log for the versions after one, and looks at no more than these and
+// the one before them.
+func (s *Snapshot) LogAfter(ctx context.Context, root *Entry, path string, all bool, after wire.Version) iter.Seq2[VersionInfo, error] {
 	return func(yield func(VersionInfo, error) bool) {
 		var later *past // of the version after, which is yielded if it differs
 		for v, err := range s.Versions(ctx) {
 			if err != nil {
 				yield(v, err)
+				return
+			}
+			early := after > 0 && v.Version <= after
+			if early && (all || later == nil) {
 				return
 			}
 			if all {
@@ -39,7 +49,7 @@ func (s *Snapshot) Log(ctx context.Context, root *Entry, path string, all bool) 
 				yield(v, err)
 				return
 			}
-			if changed && !yield(later.info, nil) {
+			if changed && !yield(later.info, nil) || early {
 				return
 			}
 			later = now

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +33,7 @@ func (a *app) log(ctx context.Context, arg string, all bool) error {
 	}
 	return a.show(log, func() error {
 		for _, v := range log.Versions {
-			if err := a.print("%6d  %s  %s", v.Version, v.Time.Local().Format(time.DateTime), v.Author); err != nil {
+			if err := a.printVersion(v); err != nil {
 				return err
 			}
 		}

@@ -59,6 +59,7 @@ type Backend interface {
 	KeyKeeper
 	Waiter
 	Custody
+	Watcher
 
 	// Open returns an entry and, for a file, the content of the wanted range,
 	// which the caller closes; for a directory or a link the reader is nil. The

@@ -42,6 +42,8 @@ var bodies = []struct {
 	{again[Relay], Relay{Head: []byte{1}}},
 	{again[Status], Status{Nonce: bft.Nonce{1}}},
 	{again[StatusSigned], StatusSigned{Status: bft.Status{Member: 1}}},
+	{again[Watch], Watch{After: 7}},
+	{again[News], News{}},
 	{again[EvidenceList], EvidenceList{Evidence: [][]byte{{1}}}},
 }
 

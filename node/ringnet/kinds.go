@@ -24,6 +24,7 @@ const (
 	KindEndorse                     // Endorse → Done
 	KindStatus                      // Status → StatusSigned
 	KindEvidence                    // OfObject → EvidenceList
+	KindWatch                       // Watch → News, again and again
 )
 
 // Reserve asks whether a peer would order an object, and for the key that it
@@ -215,4 +216,17 @@ type StatusSigned struct {
 type EvidenceList struct {
 	_        struct{} `cbor:",toarray"`
 	Evidence [][]byte
+}
+
+// Watch asks a member to tell of every version that it commits after one.
+type Watch struct {
+	_      struct{} `cbor:",toarray"`
+	Object wire.ObjectID
+	After  wire.Version
+}
+
+// News is the newest version that a member has.
+type News struct {
+	_      struct{}         `cbor:",toarray"`
+	Commit *bft.Certificate // nil: nothing new for a while, the member is still there
 }

@@ -38,7 +38,8 @@ type Fake struct {
 	volumes []*volume
 	aliases map[string]alias
 	pending []waiting
-	last    uint64 // number of a pending change
+	last    uint64        // number of a pending change
+	changes chan struct{} // closed by the next change; nil: nobody waits for it
 }
 
 // volume is a volume: all its versions, from the empty one.
@@ -213,6 +214,10 @@ func (f *Fake) commit(ctx context.Context, p place, until api.State, change func
 		return api.PutResult{}, errs.Wrap("change", p.String(), err)
 	}
 	p.volume.versions = append(p.volume.versions, version{nodes, time.Now().UTC()})
+	if f.changes != nil {
+		close(f.changes)
+		f.changes = nil
+	}
 	r := api.PutResult{
 		Reference: p.reference(), Path: p.shown(p.path), Object: p.volume.object, Version: number,
 		Previous: before[p.path].version, Holders: 32, State: until, Alone: f.Alone,

@@ -35,6 +35,7 @@ func Test(t *testing.T, b api.Backend, prefix string) {
 		{"removal", (*volumeTest).removal},
 		{"a body that fails", (*volumeTest).failures},
 		{"what is not there", (*volumeTest).absent},
+		{"watching", (*volumeTest).watching},
 		{"the rest", (*volumeTest).rest},
 	}
 	for i, part := range parts {

@@ -12,8 +12,8 @@ import (
 )
 
 // follow asks for a stream of events, sends the body meanwhile, hands entries
-// to fn and returns the result.
-func follow[R any](ctx context.Context, c *Client, route string, query any, body io.Reader, fn func(api.Entry) error) (result R, err error) {
+// and versions to fn and returns the result.
+func follow[R any](ctx context.Context, c *Client, route string, query any, body io.Reader, fn func(protocol.Event) error) (result R, err error) {
 	call := c.begin(ctx)
 	defer call.end()
 	var source *upload
@@ -33,7 +33,7 @@ func follow[R any](ctx context.Context, c *Client, route string, query any, body
 }
 
 // events reads the stream to its last event.
-func events[R any](c *call, stream io.Reader, fn func(api.Entry) error) (result R, err error) {
+func events[R any](c *call, stream io.Reader, fn func(protocol.Event) error) (result R, err error) {
 	d := json.NewDecoder(stream)
 	for {
 		var e protocol.Event
@@ -46,8 +46,8 @@ func events[R any](c *call, stream io.Reader, fn func(api.Entry) error) (result 
 			return result, e.Error.Err()
 		case e.Result != nil:
 			return result, json.Unmarshal(e.Result, &result)
-		case e.Entry != nil && fn != nil:
-			c.timer.Wait(func() { err = fn(*e.Entry) })
+		case (e.Entry != nil || e.Version != nil) && fn != nil:
+			c.timer.Wait(func() { err = fn(e) })
 			if err != nil {
 				return result, err
 			}

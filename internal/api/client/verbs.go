@@ -107,7 +107,23 @@ func (c *Client) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 
 // List implements api.Backend.
 func (c *Client) List(ctx context.Context, r api.ListRequest, fn func(api.Entry) error) error {
-	_, err := follow[struct{}](ctx, c, protocol.List, r, nil, fn)
+	_, err := follow[struct{}](ctx, c, protocol.List, r, nil, func(e protocol.Event) error {
+		if e.Entry == nil {
+			return nil
+		}
+		return fn(*e.Entry)
+	})
+	return err
+}
+
+// Watch implements api.Backend.
+func (c *Client) Watch(ctx context.Context, r api.WatchRequest, fn func(api.LogVersion) error) error {
+	_, err := follow[struct{}](ctx, c, protocol.Watch, r, nil, func(e protocol.Event) error {
+		if e.Version == nil {
+			return nil
+		}
+		return fn(*e.Version)
+	})
 	return err
 }
 

@@ -52,6 +52,7 @@ const (
 	Prune    = "POST /v1/prune"
 	Collect  = "POST /v1/collect"
 	Quota    = "GET /v1/quota"
+	Watch    = "GET /v1/watch"
 
 	Pending        = "GET /v1/pending"
 	PendingContent = "GET /v1/pending/content"
@@ -144,6 +145,7 @@ type Event struct {
 	Progress *api.Progress   `json:"progress,omitempty"`
 	Note     string          `json:"note,omitempty"`
 	Entry    *api.Entry      `json:"entry,omitempty"`
+	Version  *api.LogVersion `json:"version,omitempty"`
 	Result   json.RawMessage `json:"result,omitempty"`
 	Error    *api.Error      `json:"error,omitempty"`
 }

@@ -76,6 +76,7 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Open, content(openFile(b)))
 	m.Handle(protocol.Walk, content(walkTree(b)))
 	m.Handle(protocol.List, stream(list(b)))
+	m.Handle(protocol.Watch, stream(watch(b)))
 	m.Handle(protocol.Check, stream(plain(b.Check)))
 	m.Handle(protocol.Ring, askAbout(b.Ring))
 	m.Handle(protocol.Replace, stream(plain(b.ReplaceMember)))
