@@ -24,9 +24,6 @@ const (
 	ContextValue    Context = "atoll/v1/value"
 )
 
-// Sum is plain BLAKE3-256, the hash of bulk bytes: shares and sealed blocks.
-func Sum(b []byte) [HashSize]byte { return blake3.Sum256(b) }
-
 // Derive hashes the concatenation of parts in the given context. Callers that
 // join parts of variable length must make the joint unambiguous themselves
 // (an encoding, or Uint64 lengths).

@@ -29,3 +29,24 @@ func BenchmarkDerive(b *testing.B) {
 		Derive(ContextDecision, material)
 	}
 }
+
+// Sum takes a way of its own above a group.
+func TestSumIsBLAKE3(t *testing.T) {
+	data := make([]byte, 5*groupBytes+3)
+	for i := range data {
+		data[i] = byte(i * i >> 3)
+	}
+	for _, n := range []int{0, 1, 1024, groupBytes - 1, groupBytes, groupBytes + 1, 2 * groupBytes, 3*groupBytes + 1025, 4 * groupBytes, len(data)} {
+		if Sum(data[:n]) != blake3.Sum256(data[:n]) {
+			t.Errorf("%d bytes have another hash", n)
+		}
+	}
+}
+
+// A goroutine or a buffer for each piece of a block would show here.
+func TestSumAllocatesNothing(t *testing.T) {
+	block := make([]byte, 1<<20)
+	if n := testing.AllocsPerRun(20, func() { Sum(block) }); n > 1 {
+		t.Errorf("%.0f allocations for a block", n)
+	}
+}

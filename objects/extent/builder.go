@@ -8,7 +8,7 @@ import "github.com/atollnet/atoll/internal/wire"
 type Builder struct {
 	code    *Code
 	stripes []Stripe
-	hashers []shareHasher
+	hashers []wire.BulkHasher
 	run     func(parts int, do func(part int))
 	parts   int
 }
@@ -19,7 +19,7 @@ func NewBuilder(k, n int) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Builder{code: code, hashers: make([]shareHasher, n), run: inTurn, parts: 1}, nil
+	return &Builder{code: code, hashers: make([]wire.BulkHasher, n), run: inTurn, parts: 1}, nil
 }
 
 // inTurn runs the parts on the caller's goroutine.
@@ -48,7 +48,7 @@ func (b *Builder) Add(sealed []byte) (stripe int, fragments [][]byte, err error)
 	}
 	b.run(b.parts, func(part int) {
 		for i := part; i < len(fragments); i += b.parts {
-			b.hashers[i].write(fragments[i])
+			b.hashers[i].Write(fragments[i])
 		}
 	})
 	b.stripes = append(b.stripes, Stripe{Length: uint32(len(sealed)), Hash: wire.BlockHash(wire.Sum(sealed))})
@@ -70,7 +70,7 @@ func (b *Builder) Manifest() *Manifest {
 		Shares:  make([]wire.ShareHash, b.code.n),
 	}
 	for i := range m.Shares {
-		m.Shares[i] = b.hashers[i].sum()
+		m.Shares[i] = b.hashers[i].Sum()
 	}
 	return m
 }

@@ -65,11 +65,11 @@ func TestShareHasherIsBLAKE3WhateverThePieces(t *testing.T) {
 	data := pattern(5*groupBytes+1, 7)
 	for _, total := range []int{1, 1024, 1025, groupBytes - 1, groupBytes, groupBytes + 1, 2 * groupBytes, 4*groupBytes + 7, len(data)} {
 		for _, piece := range []int{1, 1000, 1024, groupBytes, groupBytes + 3, 3 * groupBytes, len(data)} {
-			var h shareHasher
+			var h wire.BulkHasher
 			for p := range slices.Chunk(data[:total], piece) {
-				h.write(p)
+				h.Write(p)
 			}
-			if h.sum() != wire.ShareHash(wire.Sum(data[:total])) {
+			if h.Sum() != wire.ShareHash(wire.Sum(data[:total])) {
 				t.Errorf("%d bytes in pieces of %d: another hash", total, piece)
 			}
 		}

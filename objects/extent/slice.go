@@ -10,6 +10,7 @@ import (
 
 	"github.com/atollnet/atoll/internal/wire"
 	"lukechampine.com/blake3/bao"
+	"lukechampine.com/blake3/guts"
 )
 
 // A slice is bao's encoding of a range of a share: the share's length, then in
@@ -19,6 +20,8 @@ const (
 	sliceGroup  = 4
 	headerBytes = 8
 	parentBytes = 64
+	// groupBytes is the grain of range proofs.
+	groupBytes = guts.ChunkSize << sliceGroup
 )
 
 // Outboard returns the tree above the groups of a share, and its root, which
