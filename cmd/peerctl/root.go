@@ -92,7 +92,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 refused,
 		a.initVerb(), a.idVerb(), a.putVerb(), a.getVerb(), a.catVerb(), a.lsVerb(), a.statVerb(), a.mkdirVerb(), a.rmVerb(),
 		a.mvVerb(), a.cpVerb(), a.diffVerb(), a.restoreVerb(),
 		a.shareVerb(), a.revokeVerb(), a.volumesVerb(), a.volumeVerb(), a.pendingVerb(), a.nameVerb(),
-		a.logVerb(), a.watchVerb(), a.waitVerb(), a.checkVerb(), a.planVerb(), a.pruneVerb(), a.gcVerb(), a.quotaVerb(), a.ringVerb(), a.statusVerb(), a.peersVerb(), a.doctorVerb(), a.inviteVerb(), a.versionVerb(),
+		a.logVerb(), a.watchVerb(), a.waitVerb(), a.checkVerb(), a.planVerb(), a.pruneVerb(), a.gcVerb(), a.quotaVerb(), a.ringVerb(), a.verifyVerb(), a.statusVerb(), a.peersVerb(), a.doctorVerb(), a.inviteVerb(), a.versionVerb(),
 	)
 	return root
 }

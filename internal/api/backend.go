@@ -60,6 +60,7 @@ type Backend interface {
 	Waiter
 	Custody
 	Watcher
+	Prover
 
 	// Open returns an entry and, for a file, the content of the wanted range,
 	// which the caller closes; for a directory or a link the reader is nil. The

@@ -53,6 +53,7 @@ const (
 	Collect  = "POST /v1/collect"
 	Quota    = "GET /v1/quota"
 	Watch    = "GET /v1/watch"
+	Proof    = "GET /v1/proof"
 
 	Pending        = "GET /v1/pending"
 	PendingContent = "GET /v1/pending/content"

@@ -1,0 +1,60 @@
+package node
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
+)
+
+// proved checks what a gateway exports as whoever has only the object's name
+// does.
+func (c *cluster) proved(i int, ref string, object wire.ObjectID) bft.Verified {
+	c.t.Helper()
+	p, err := c.user(i).Prove(c.t.Context(), api.ProofRequest{Ref: ref})
+	if err != nil {
+		c.t.Fatalf("proof of %s: %v", ref, err)
+	}
+	head, err := bft.ParseHead(p.Record)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	v, err := head.Verify(object)
+	if err != nil || uint64(v.Decision.Version) != p.Version || len(head.Hint) > 0 {
+		c.t.Fatalf("proof of %s: %+v, %v", ref, v, err)
+	}
+	return v
+}
+
+// Every version is proved, whichever ring has certified it.
+func TestVersionsAreProvedAcrossRings(t *testing.T) {
+	c := newCluster(t, 6)
+	object, ref := c.init(0, 4)
+	if v := c.proved(0, "home:", object); v.Decision.Version != 0 {
+		t.Errorf("before anything is ordered: version %d", v.Decision.Version)
+	}
+	c.mustPut(0, "home:/a", "one")
+	c.mustPut(0, "home:/a", "two")
+	members := c.members(0, object)
+	gone := c.nodes[members[3]].host.Self()
+	if _, err := c.user(0).ReplaceMember(t.Context(), api.ReplaceRequest{Ref: "home:", Peer: gone.String()}); err != nil {
+		t.Fatal(err)
+	}
+	last := c.mustPut(0, "home:/a", "three").Version
+	for version := range last {
+		v := c.proved(0, fmt.Sprintf("home:@%d", version+1), object)
+		if want := wire.Epoch(1 + (version+1)/last); v.Epoch != want {
+			t.Errorf("version %d was certified in epoch %d, want %d", version+1, v.Epoch, want)
+		}
+	}
+	outside := c.outside(append(members, 0)...)
+	if v := c.proved(outside, ref+"@1", object); v.Decision.Version != 1 {
+		t.Errorf("by a stranger: version %d", v.Decision.Version)
+	}
+	if _, err := c.user(0).Prove(t.Context(), api.ProofRequest{Ref: "home:@99"}); kindOf(err) != errs.NotFound {
+		t.Errorf("a version that there is not: %v", err)
+	}
+}
