@@ -218,6 +218,12 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 	if err != nil {
 		return api.CheckReport{}, err
 	}
+	var replayed *api.Replayed
+	if r.History {
+		if replayed, err = b.ring.replay(ctx, v.Object, v.Version, b.treeSource(v.Object)); err != nil {
+			return api.CheckReport{}, err
+		}
+	}
 	rebuilt := 0
 	if r.Repair {
 		if rebuilt, err = b.mend(ctx, v.Object); err != nil {
@@ -236,7 +242,7 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 		api.Report(ctx, api.Progress{Phase: "checking", Done: int64(done), Total: int64(total), Unit: "extents"})
 	})
 	report := checkReport(v, h)
-	report.Rebuilt = rebuilt
+	report.Rebuilt, report.Replayed = rebuilt, replayed
 	b.figures(v.Object, &report)
 	if r.Verify && (errs.KindOf(err) == errs.TooFew || errs.KindOf(err) == errs.Damaged) {
 		problem(&report, report.Path, errs.KindOf(err), err.Error())

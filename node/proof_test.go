@@ -58,3 +58,28 @@ func TestVersionsAreProvedAcrossRings(t *testing.T) {
 		t.Errorf("a version that there is not: %v", err)
 	}
 }
+
+// What is certified follows from what was signed, from one ring to the next.
+func TestTheHistoryIsMadeAgain(t *testing.T) {
+	c := newCluster(t, 6)
+	object, ref := c.init(0, 4)
+	for range 3 {
+		c.mustPut(0, "home:/a", "one")
+	}
+	members := c.members(0, object)
+	gone := c.nodes[members[3]].host.Self()
+	if _, err := c.user(0).ReplaceMember(t.Context(), api.ReplaceRequest{Ref: "home:", Peer: gone.String()}); err != nil {
+		t.Fatal(err)
+	}
+	last := c.mustPut(0, "home:/a", "two").Version
+	for _, reader := range []int{0, c.outside(append(members, 0)...)} {
+		at := ref
+		if reader == 0 {
+			at = "home:"
+		}
+		report, err := c.user(reader).Check(t.Context(), api.CheckRequest{Ref: at, History: true})
+		if err != nil || report.Replayed == nil || report.Replayed.Versions != last || report.Replayed.Updates < int(last) {
+			t.Errorf("peer %d: %+v of %d versions, %v", reader, report.Replayed, last, err)
+		}
+	}
+}

@@ -106,6 +106,7 @@ type LogRequest struct {
 type CheckRequest struct {
 	Ref         string `json:"ref"`
 	Consistency string `json:"consistency,omitempty"`
-	Verify      bool   `json:"verify,omitempty"` // read and prove every byte, not samples
-	Repair      bool   `json:"repair,omitempty"` // rebuild first what nobody proves; of a volume that is not in custody here errs.Refused
+	Verify      bool   `json:"verify,omitempty"`  // read and prove every byte, not samples
+	History     bool   `json:"history,omitempty"` // make all versions again from the signed updates; errs.Damaged if they do not fit
+	Repair      bool   `json:"repair,omitempty"`  // rebuild first what nobody proves; of a volume that is not in custody here errs.Refused
 }

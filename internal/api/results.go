@@ -103,14 +103,21 @@ type CheckReport struct {
 	Object   string         `json:"object"`
 	Path     Path           `json:"path"`
 	Version  uint64         `json:"version"`
-	Files    int            `json:"files"`             // looked at
-	Bytes    int64          `json:"bytes"`             // in them
-	Verified int64          `json:"verified"`          // bytes read and proved
-	Alone    bool           `json:"alone"`             // this peer alone holds it: one copy
-	Rebuilt  int            `json:"rebuilt,omitempty"` // shares, with Repair
-	Risk     float64        `json:"loss_per_year"`     // probability that part of it is lost within a year
-	Extents  []ExtentReport `json:"extents"`           // the weakest first
-	Problems []CheckProblem `json:"problems"`          // the files that are short or damaged
+	Files    int            `json:"files"`              // looked at
+	Bytes    int64          `json:"bytes"`              // in them
+	Verified int64          `json:"verified"`           // bytes read and proved
+	Alone    bool           `json:"alone"`              // this peer alone holds it: one copy
+	Rebuilt  int            `json:"rebuilt,omitempty"`  // shares, with Repair
+	Replayed *Replayed      `json:"replayed,omitempty"` // with History
+	Risk     float64        `json:"loss_per_year"`      // probability that part of it is lost within a year
+	Extents  []ExtentReport `json:"extents"`            // the weakest first
+	Problems []CheckProblem `json:"problems"`           // the files that are short or damaged
+}
+
+// Replayed is a history that was made again and is what the rings certified.
+type Replayed struct {
+	Versions uint64 `json:"versions"`
+	Updates  int    `json:"updates"`
 }
 
 // ExtentReport is the state of one extent.

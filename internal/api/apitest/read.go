@@ -214,6 +214,9 @@ func (f *Fake) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport, 
 		Healthy: !f.Short, Object: e.Object, Path: e.Path, Version: p.version, Files: 1, Bytes: e.Size, Alone: f.Alone,
 		Extents: []api.ExtentReport{{Extent: "extent1", K: 16, N: 32, Alive: 32, Repair: 28, Risk: 6.6e-13, Holders: []string{"12D3KooWOther"}}},
 	}
+	if r.History {
+		report.Replayed = &api.Replayed{Versions: p.version, Updates: int(p.version)}
+	}
 	if r.Repair {
 		report.Rebuilt, f.Short, report.Healthy = 17, false, true
 	}
