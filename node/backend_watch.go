@@ -17,7 +17,7 @@ func (b backend) Watch(ctx context.Context, r api.WatchRequest, fn func(api.LogV
 	} else if !t.Version.IsNewest() {
 		return errs.Newf("watch", t.Version.String(), errs.Usage, "an earlier version does not change")
 	}
-	v, err := b.version(ctx, r.Ref, r.Consistency)
+	v, err := b.reading(ctx, r.Ref, r.Consistency, func(*seen) error { return nil })
 	if err != nil {
 		return err
 	}

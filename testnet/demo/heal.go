@@ -23,7 +23,7 @@ const (
 // spare lets one member of the ring live, should the draw have all of them and
 // the owner die: then nobody would be left to repair.
 func (r *run) spare(ctx context.Context) error {
-	of, err := r.user(r.plan.putter).ring(ctx, "home:")
+	of, err := ringOf(ctx, r.user(r.plan.putter), "home:")
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func heal(ctx context.Context, r *run) (done, error) {
 	for _, it := range []item{r.tree, r.file} {
 		for {
 			asked++
-			short, err := r.user(r.plan.getter).isShort(ctx, it.reference)
+			short, err := isShort(ctx, r.user(r.plan.getter), it.reference)
 			if err != nil {
 				return done{}, err
 			}
@@ -80,8 +80,8 @@ func heal(ctx context.Context, r *run) (done, error) {
 
 // isShort asks the holders of what a reference names. Any failure but that
 // something has too few shares is an error.
-func (u user) isShort(ctx context.Context, reference string) (bool, error) {
-	_, err := u.run(ctx, "check", reference)
+func isShort(ctx context.Context, u testnet.User, reference string) (bool, error) {
+	_, err := u.Run(ctx, "check", reference)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == errs.TooFew.ExitCode() {
 		return true, nil
@@ -99,6 +99,6 @@ func killMore(_ context.Context, r *run) (done, error) {
 // getAgain fetches the file through a peer that has not seen it.
 func getAgain(ctx context.Context, r *run) (done, error) {
 	r.file.fetched = r.path("fetched", "again")
-	err := r.user(r.plan.third).get(ctx, r.file.reference, r.file.fetched)
+	err := r.user(r.plan.third).Get(ctx, r.file.reference, r.file.fetched)
 	return done{bytes: r.file.bytes, peers: r.Peers - len(r.plan.dead) - len(r.plan.later), memory: r.peakMemory(r.plan.third)}, err
 }
