@@ -41,6 +41,10 @@ const (
 type Request struct {
 	_      struct{} `cbor:",toarray"`
 	Update []byte
+	// Again says that the update came to the sender after it had seen it
+	// ordered: its user lost the answer. A copy of an ordered update without it
+	// is late, and dropped.
+	Again bool
 }
 
 // PrePrepare is the leader's proposal. Its signature is the leader's prepare

@@ -231,7 +231,7 @@ func (r *Replica) submit(update []byte) {
 // request queues an update from another member. One that finds no room is
 // dropped: its member sends it again for as long as it waits.
 func (r *Replica) request(from int, m *Request) {
-	if !r.queue.wasOrdered(m.Update) {
+	if m.Again || !r.queue.wasOrdered(m.Update) {
 		r.queue.add(from, m.Update, PendingPerMemberMax)
 	}
 }

@@ -14,7 +14,7 @@ func (r *Replica) tellAll() {
 	}
 	r.tell(All)
 	for _, waits := range r.queue.oldest(resendMax) {
-		r.send(All, &Request{Update: waits.update})
+		r.send(All, &Request{Update: waits.update, Again: r.queue.wasOrdered(waits.update)})
 	}
 }
 
@@ -59,7 +59,7 @@ func (r *Replica) forward() {
 		return
 	}
 	for _, waits := range r.queue.unsent(r.self, PendingPerMemberMax) {
-		r.send(r.Leader(), &Request{Update: waits.update})
+		r.send(r.Leader(), &Request{Update: waits.update, Again: r.queue.wasOrdered(waits.update)})
 	}
 }
 

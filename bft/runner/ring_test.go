@@ -412,3 +412,25 @@ func crashInReconfiguration(t *testing.T, at int) (done bool) {
 	}
 	return done
 }
+
+// A user who has lost an answer asks again, of whichever member.
+func TestAnUpdateThatComesAgainIsAnswered(t *testing.T) {
+	for who := range 4 {
+		virtual(t, func(t *testing.T) {
+			c := newCluster(t, 4)
+			defer c.stopAll()
+			object := c.create(newGenesis("home", 4))
+			c.submit(0, object, "u")
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
+			defer cancel()
+			began := time.Now()
+			if _, err := c.hosts[who].Submit(ctx, object, []byte("u")); err != nil {
+				t.Errorf("member %d: %v", who, err)
+			}
+			if took := time.Since(began); took >= time.Second {
+				t.Errorf("member %d answers after %v: it suspected the leader", who, took)
+			}
+		})
+	}
+}
