@@ -25,6 +25,7 @@ type known struct {
 
 // heads are the newest heads that this gateway has seen. They never go back.
 type heads struct {
+	newer   func(wire.ObjectID) // told of each object of which a newer head is known; must not block
 	mu      sync.Mutex
 	entries map[wire.ObjectID]*list.Element
 	recent  *list.List // of *headEntry, the one used last first
@@ -35,8 +36,8 @@ type headEntry struct {
 	known  known
 }
 
-func newHeads() *heads {
-	return &heads{entries: make(map[wire.ObjectID]*list.Element), recent: list.New()}
+func newHeads(newer func(wire.ObjectID)) *heads {
+	return &heads{newer: newer, entries: make(map[wire.ObjectID]*list.Element), recent: list.New()}
 }
 
 func (h *heads) find(object wire.ObjectID) (known, bool) {
@@ -65,6 +66,7 @@ func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known
 			head.Hint = at.head.Hint
 		}
 		at.head, at.verified = head, v
+		h.newer(object)
 	} else if order == 0 && len(head.Hint) > 0 {
 		at.head.Hint = head.Hint
 	}
@@ -85,6 +87,7 @@ func (h *heads) commit(object wire.ObjectID, c bft.Certificate) {
 	at.head.Commit = &c
 	at.verified.Decision, at.verified.Version = c.Decision, c.Version()
 	at.leader = at.verified.Ring.Leader(c.View)
+	h.newer(object)
 }
 
 // note changes what is remembered beside the head.

@@ -174,7 +174,7 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 		return err
 	}
 	n.calls = ringnet.NewClient(n.host)
-	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(), others: n.live, log: n.log,
+	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(n.news.tell), others: n.live, log: n.log,
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),

@@ -204,7 +204,6 @@ func (w *watches) take(ctx context.Context, object wire.ObjectID, m wire.PeerID,
 	if err := c.Verify(bft.Commit, k.verified.Ring); err != nil {
 		return errs.New("watch", m.String(), errs.NoQuorum, err)
 	}
-	w.ring.heads.commit(object, c)
-	w.news.tell(object)
+	w.ring.heads.commit(object, c) // which wakes
 	return nil
 }

@@ -163,3 +163,18 @@ func TestAWatchEndsWithItsUser(t *testing.T) {
 		t.Errorf("an earlier version: %v", err)
 	}
 }
+
+// What a gateway learns by itself counts as news, too: the members tell it
+// nothing that it knows.
+func TestWhatAGatewayLearnsWakesThoseWhoWatch(t *testing.T) {
+	c := newClusterOf(t, 5, patient)
+	object, _ := c.init(0, 4)
+	woken, stop := c.nodes[0].news.listen(object)
+	defer stop()
+	c.mustPut(0, "home:/a", "one")
+	select {
+	case <-woken:
+	default:
+		t.Error("its own write woke nobody")
+	}
+}
