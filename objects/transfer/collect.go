@@ -66,6 +66,9 @@ func (c *collector) step(ctx context.Context) error {
 	more := c.r.roster.changed()
 	c.markLate()
 	if !c.ask(ctx) && !c.r.roster.locate() && len(c.flying) == 0 {
+		if ctx.Err() != nil { // the search ended with it, and found nothing for that reason
+			return context.Cause(ctx)
+		}
 		return c.tooFew()
 	}
 	timer := time.NewTimer(c.untilLate())
