@@ -116,6 +116,14 @@ const (
 	urgentMargin = 2
 	// moveEvery is the least time between two moves of one extent's shares.
 	moveEvery = 10 * time.Minute
+	// fullFor is how long a peer that said it is full is not asked again, and
+	// fullMax how many such peers are remembered.
+	fullFor = time.Hour
+	fullMax = 4096 // peers
+	// placeFailuresMax and placeRefusalsMax are how many peers may fail, and
+	// how many may say that they are full, before a share stays where it is.
+	placeFailuresMax = 4
+	placeRefusalsMax = 64
 	// retryEvery is how long an extent whose repair failed waits.
 	retryEvery = time.Minute
 )

@@ -19,6 +19,7 @@ type Keeper struct {
 	bytes  *rate.Limiter // of repairs and moves
 	audits *rate.Limiter // of single shares
 	wake   chan struct{} // holds one element when repairs may be due
+	full   full
 
 	mu        sync.Mutex // guards what follows
 	objects   map[wire.ObjectID]*object
@@ -88,6 +89,7 @@ func New(c Config) *Keeper {
 		bytes:     rate.NewLimiter(rate.Limit(c.BytesPerSecond), max(c.BytesPerSecond, 1)),
 		audits:    rate.NewLimiter(rate.Limit(c.AuditsPerSecond), 64),
 		wake:      make(chan struct{}, 1),
+		full:      full{lasts: min(fullFor, c.DeadAfter), until: make(map[wire.PeerID]time.Time)},
 		objects:   make(map[wire.ObjectID]*object),
 		extents:   make(map[name]*entry),
 		peers:     make(map[wire.PeerID]*peer),

@@ -44,6 +44,7 @@ type sea struct {
 	listing    []transfer.Holding // the first holders
 	rebuilt    int                // shares computed
 	brought    int
+	refused    int  // because a peer is full
 	badly      bool // the author encoded badly
 }
 
@@ -109,6 +110,34 @@ func (s *sea) live() int {
 		}
 	}
 	return len(shares)
+}
+
+// made returns how many shares were computed.
+func (s *sea) made() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rebuilt
+}
+
+// moved returns how many shares were brought to new holders.
+func (s *sea) moved() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.brought
+}
+
+// refusals returns how often a peer said that it is full.
+func (s *sea) refusals() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}
+
+// renewed returns of how many holders the lease was renewed.
+func (s *sea) renewed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.lease)
 }
 
 func (s *sea) Objects() ([]wire.ObjectID, error) { return []wire.ObjectID{{7}}, nil }
@@ -231,6 +260,7 @@ func (s *sea) Bring(_ context.Context, _ wire.ObjectID, p wire.PeerID, _ *extent
 	case s.dead[p]:
 		return r, errors.New("connection refused")
 	case s.full[p]:
+		s.refused++
 		return r, &transfer.Refusal{Kind: transfer.RefusedFull}
 	case !slices.Equal(data, []byte{byte(share)}) || string(proof) != "proof":
 		s.t.Errorf("share %d was brought as %v with proof %q", share, data, proof)
@@ -291,12 +321,12 @@ func TestADeadPeersSharesAreRebuilt(t *testing.T) {
 			}
 			s.kill(0, 1)
 			after(11 * time.Hour)
-			if s.rebuilt > 0 {
+			if s.made() > 0 {
 				t.Fatal("repaired although both may come back")
 			}
 			after(90 * time.Minute)
-			if s.live() != testN || s.rebuilt != 2 || s.brought != 2 {
-				t.Errorf("%d live, %d rebuilt, %d brought; want all of %d with 2 rebuilt", s.live(), s.rebuilt, s.brought, testN)
+			if s.live() != testN || s.made() != 2 || s.moved() != 2 {
+				t.Errorf("%d live, %d rebuilt, %d brought; want all of %d with 2 rebuilt", s.live(), s.made(), s.moved(), testN)
 			}
 		})
 	})
@@ -312,8 +342,8 @@ func TestAPeerThatIsAwayForALittleCostsNothing(t *testing.T) {
 				s.revive(0, 1)
 				after(15 * time.Hour)
 			}
-			if s.rebuilt > 0 {
-				t.Errorf("%d shares were rebuilt", s.rebuilt)
+			if s.made() > 0 {
+				t.Errorf("%d shares were rebuilt", s.made())
 			}
 		})
 	})
@@ -331,8 +361,8 @@ func TestReturningSharesCountAgain(t *testing.T) {
 			after(time.Hour)
 			s.kill(1)
 			after(14 * time.Hour)
-			if s.rebuilt > 0 {
-				t.Errorf("%d shares were rebuilt although 7 of 8 live", s.rebuilt)
+			if s.made() > 0 {
+				t.Errorf("%d shares were rebuilt although 7 of 8 live", s.made())
 			}
 		})
 	})
@@ -392,8 +422,8 @@ func TestLateAnswersAreNoted(t *testing.T) {
 			k.mu.Lock()
 			late := k.peers[s.peers[0]].conduct.Late
 			k.mu.Unlock()
-			if late == 0 || s.rebuilt > 0 {
-				t.Errorf("%d late answers, %d shares rebuilt", late, s.rebuilt)
+			if late == 0 || s.made() > 0 {
+				t.Errorf("%d late answers, %d shares rebuilt", late, s.made())
 			}
 		})
 	})
@@ -410,12 +440,12 @@ func TestSharesThatOthersPlacedAreFoundBeforeAnyIsMade(t *testing.T) {
 			s.give(s.peers[11], 1)
 			s.mu.Unlock()
 			after(14 * time.Hour)
-			if s.rebuilt > 0 {
-				t.Errorf("%d shares were rebuilt twice", s.rebuilt)
+			if s.made() > 0 {
+				t.Errorf("%d shares were rebuilt twice", s.made())
 			}
 			s.kill(10)
 			after(14 * time.Hour)
-			if s.rebuilt > 0 {
+			if s.made() > 0 {
 				t.Error("what was found is not counted")
 			}
 		})
@@ -435,8 +465,8 @@ func TestCustodiansTakeTurns(t *testing.T) {
 			after(time.Hour)
 			s.kill(0, 1)
 			after(20 * time.Hour)
-			if s.live() != testN || s.rebuilt != 2 {
-				t.Errorf("%d live, %d rebuilt by two custodians; want 2", s.live(), s.rebuilt)
+			if s.live() != testN || s.made() != 2 {
+				t.Errorf("%d live, %d rebuilt by two custodians; want 2", s.live(), s.made())
 			}
 		})
 		cancel()
@@ -460,6 +490,31 @@ func TestFullPeersAreReplaced(t *testing.T) {
 	})
 }
 
+// Peers that are full without saying so in their records are many in an old
+// network. Each is asked once, and not again for every share.
+func TestFullPeersAreAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSea(t, 40)
+		for _, p := range s.peers[8:] {
+			s.full[p] = true
+		}
+		s.during(func(k *Keeper) {
+			s.kill(0, 1)
+			after(13 * time.Hour)
+			if n := s.refusals(); n == 0 || n > 2*len(s.peers) {
+				t.Errorf("%d refusals of %d full peers", n, len(s.full))
+			}
+			s.mu.Lock()
+			clear(s.full) // somebody deleted much
+			s.mu.Unlock()
+			after(2 * time.Hour)
+			if s.live() != testN {
+				t.Errorf("%d of %d shares live; all peers have room again", s.live(), testN)
+			}
+		})
+	})
+}
+
 func TestNothingIsDoneWithoutKShares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSea(t, 20)
@@ -467,8 +522,8 @@ func TestNothingIsDoneWithoutKShares(t *testing.T) {
 			after(time.Hour)
 			s.kill(0, 1, 2, 3, 4)
 			after(48 * time.Hour)
-			if s.rebuilt > 0 || s.live() != 3 {
-				t.Errorf("%d rebuilt from 3 shares", s.rebuilt)
+			if s.made() > 0 || s.live() != 3 {
+				t.Errorf("%d rebuilt from 3 shares", s.made())
 			}
 			s.revive(4) // one comes back after two days
 			after(2 * time.Hour)
@@ -492,8 +547,8 @@ func TestACustodianThatIsCutOffBlamesItself(t *testing.T) {
 			after(14 * 24 * time.Hour)
 			s.revive(all...)
 			after(time.Hour)
-			if s.rebuilt > 0 {
-				t.Errorf("%d shares were rebuilt after the cable was put back", s.rebuilt)
+			if s.made() > 0 {
+				t.Errorf("%d shares were rebuilt after the cable was put back", s.made())
 			}
 		})
 	})
@@ -519,12 +574,12 @@ func TestLeasesAreRenewedAtHalf(t *testing.T) {
 		s := newSea(t, 20)
 		s.during(func(k *Keeper) {
 			after(44 * 24 * time.Hour)
-			if len(s.lease) > 0 {
-				t.Errorf("renewed before half of 90 days: %v", s.lease)
+			if n := s.renewed(); n > 0 {
+				t.Errorf("%d leases were renewed before half of 90 days", n)
 			}
 			after(2 * 24 * time.Hour)
-			if len(s.lease) != testN {
-				t.Errorf("%d holders got their lease renewed, want %d", len(s.lease), testN)
+			if n := s.renewed(); n != testN {
+				t.Errorf("%d holders got their lease renewed, want %d", n, testN)
 			}
 		})
 	})
@@ -535,8 +590,8 @@ func TestSharesMoveToNewPeers(t *testing.T) {
 		s := newSea(t, 3)
 		s.during(func(k *Keeper) {
 			after(2 * time.Hour)
-			if s.brought > 0 {
-				t.Errorf("%d shares moved among three peers", s.brought)
+			if s.moved() > 0 {
+				t.Errorf("%d shares moved among three peers", s.moved())
 			}
 			s.mu.Lock()
 			for i := range 9 {
@@ -551,8 +606,8 @@ func TestSharesMoveToNewPeers(t *testing.T) {
 			if len(plan.Crowded(testK, holders, 12)) > 0 {
 				t.Errorf("still uneven: %v", holders)
 			}
-			if s.brought > testN {
-				t.Errorf("%d moves for %d shares", s.brought, testN)
+			if s.moved() > testN {
+				t.Errorf("%d moves for %d shares", s.moved(), testN)
 			}
 		})
 	})
@@ -626,8 +681,8 @@ func TestWhatIsReleasedIsForgotten(t *testing.T) {
 			s.mu.Unlock()
 			s.kill(0, 1)
 			after(20 * time.Hour)
-			if s.rebuilt > 0 || len(s.store.Keys([]byte{keyPrefix, classExtent})) != 0 {
-				t.Errorf("%d rebuilt of what is released", s.rebuilt)
+			if s.made() > 0 || len(s.store.Keys([]byte{keyPrefix, classExtent})) != 0 {
+				t.Errorf("%d rebuilt of what is released", s.made())
 			}
 		})
 	})

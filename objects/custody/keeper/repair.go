@@ -165,7 +165,9 @@ func (k *Keeper) rebuild(ctx context.Context, e *entry, m *extent.Manifest, hold
 
 // candidates are the peers that may take shares.
 func (k *Keeper) candidates() []plan.Candidate {
-	return slices.DeleteFunc(slices.Clone(k.Peers.Candidates()), func(c plan.Candidate) bool { return k.Avoided(c.Peer) })
+	return slices.DeleteFunc(slices.Clone(k.Peers.Candidates()), func(c plan.Candidate) bool {
+		return k.Avoided(c.Peer) || k.full.says(c.Peer)
+	})
 }
 
 // spend waits until so many bytes may be moved.
@@ -204,11 +206,11 @@ func (k *Keeper) recount(ctx context.Context, e *entry, m *extent.Manifest) {
 	}
 }
 
-// place brings a share to a holder, and to others when that one fails.
+// place brings a share to a holder, and to others when that one fails. Those
+// that are full say so at once; they are passed over for a while.
 func (k *Keeper) place(ctx context.Context, e *entry, m *extent.Manifest, share int, data []byte, target wire.PeerID, proof []byte) bool {
-	const triesMax = 4
 	failed := make(map[wire.PeerID]bool)
-	for range triesMax {
+	for refused := 0; len(failed) < placeFailuresMax && refused < placeRefusalsMax; {
 		if target.IsZero() || ctx.Err() != nil {
 			return false
 		}
@@ -222,7 +224,12 @@ func (k *Keeper) place(ctx context.Context, e *entry, m *extent.Manifest, share 
 		_, holders := k.standings(e)
 		k.mu.Unlock()
 		k.Log.Info("custody: a peer did not take a share", "peer", target.String(), "error", fmt.Sprint(err))
-		failed[target] = true
+		if isFull(err) {
+			k.full.note(target)
+			refused++
+		} else {
+			failed[target] = true
+		}
 		left := slices.DeleteFunc(k.candidates(), func(c plan.Candidate) bool { return failed[c.Peer] })
 		target = plan.Replace(e.k, m.ShareBytes(), holders, []int{share}, left, k.nonce())[0]
 	}
