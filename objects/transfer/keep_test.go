@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
@@ -131,24 +132,36 @@ func TestHolderObeysNobodyElse(t *testing.T) {
 }
 
 func TestOrdersAreLimitedLikePuts(t *testing.T) {
-	w, c, m, shares := custodied(t, 1)
-	n := w.nodes[0]
-	n.server.putBytes = newGate(100, 100)
-	_, err := c.Bring(t.Context(), wire.ObjectID{7}, n.peer, m, 1, shares[1], 5000, []byte("proof"))
-	if refusedAs(err) != RefusedBusy {
-		t.Errorf("a share above the bytes in flight: %v", err)
-	}
-	n.server.putStreams = newGate(0, 0)
-	if _, err = c.Renew(t.Context(), wire.ObjectID{7}, n.peer, m, 1, 5000, []byte("proof")); refusedAs(err) != RefusedBusy {
-		t.Errorf("an order above the streams at once: %v", err)
-	}
-	n.server.putStreams = newGate(1, 1)
-	n.store.free = 10
-	if _, err = c.Bring(t.Context(), wire.ObjectID{7}, n.peer, m, 1, shares[1], 5000, []byte("proof")); refusedAs(err) != RefusedFull {
-		t.Errorf("a full holder: %v", err)
-	}
-	if n.server.putStreams.all != 0 || n.server.putBytes.all != 0 {
-		t.Errorf("%d streams and %d bytes are still counted", n.server.putStreams.all, n.server.putBytes.all)
+	for _, c := range []struct {
+		name  string
+		limit func(*node)
+		brief bool // the order brings no share
+		want  RefusalKind
+	}{
+		{"a share above the bytes in flight", func(n *node) { n.server.putBytes = newGate(100, 100) }, false, RefusedBusy},
+		{"an order above the streams at once", func(n *node) { n.server.putStreams = newGate(0, 0) }, true, RefusedBusy},
+		{"a full holder", func(n *node) { n.store.free = 10 }, false, RefusedFull},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, custodian, m, shares := custodied(t, 1)
+				n := w.nodes[0]
+				c.limit(n)
+				var err error
+				if c.brief {
+					_, err = custodian.Renew(t.Context(), wire.ObjectID{7}, n.peer, m, 1, 5000, []byte("proof"))
+				} else {
+					_, err = custodian.Bring(t.Context(), wire.ObjectID{7}, n.peer, m, 1, shares[1], 5000, []byte("proof"))
+				}
+				if refusedAs(err) != c.want {
+					t.Error(err)
+				}
+				synctest.Wait() // for the holder, who cleans up after he answered
+				if n.server.putStreams.all != 0 || n.server.putBytes.all != 0 {
+					t.Errorf("%d streams and %d bytes are still counted", n.server.putStreams.all, n.server.putBytes.all)
+				}
+			})
+		})
 	}
 }
 
