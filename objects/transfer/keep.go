@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -69,13 +70,14 @@ func (c Custodian) keep(ctx context.Context, open *keepOpen, m *extent.Manifest,
 
 // converse gives the order, and the share if it is asked for.
 func converse(p *paced, open *keepOpen, m *extent.Manifest, data []byte) (r extent.SignedReceipt, err error) {
-	if err := frame.WriteMessage(p, open); err != nil {
-		return r, err
-	}
+	written := frame.WriteMessage(p, open)
 	p.stall = keepReceiptTimeout
 	var reply keepReply
 	if err := receive(p, &reply, putReplyBytesMax); err != nil {
-		return r, err
+		return r, cmp.Or(written, err)
+	}
+	if written != nil && reply.Refusal == nil { // a holder that has no time refuses before it has read all
+		return r, written
 	}
 	if reply.Refusal == nil && reply.Receipt == nil {
 		if !open.Brings {
