@@ -5,10 +5,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"testing"
 
-	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/objects/cut"
 	"github.com/atollnet/atoll/objects/envelope"
 	"github.com/atollnet/atoll/objects/extent"
@@ -57,29 +55,5 @@ func BenchmarkPrepare(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		prepare(b, content, secrets)
-	}
-}
-
-const (
-	// preparedBytesMax is what a byte of content may cost in memory that is
-	// allocated for it: one sealed, one of parity, and a fifth for all else.
-	preparedBytesMax = 2.2
-	// preparedAllocsMax bounds the allocations for each block.
-	preparedAllocsMax = 40
-)
-
-// Time depends on the machine; what is allocated does not.
-func TestPreparingAllocatesTwiceTheContent(t *testing.T) {
-	content, secrets := preparing(8 << 20)
-	blocks := prepare(t, content, secrets)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	prepare(t, content, secrets)
-	runtime.ReadMemStats(&after)
-	if part := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(content)); part > preparedBytesMax {
-		t.Errorf("%.2f bytes were allocated for each byte, at most %.1f should be", part, preparedBytesMax)
-	}
-	if each := float64(after.Mallocs-before.Mallocs) / float64(blocks); each > preparedAllocsMax {
-		t.Errorf("%.0f allocations for each block of at most %d bytes, at most %d should be", each, wire.BlockBytesMax, preparedAllocsMax)
 	}
 }
