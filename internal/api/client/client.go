@@ -109,6 +109,9 @@ func (c *call) end() {
 // send sends the request and returns an answer that is no failure, or the
 // failure that the answer told.
 func (c *call) send(route string, query any, body io.Reader) (*http.Response, error) {
+	if body != nil {
+		body = &unbroken{c.ctx, body}
+	}
 	r, err := protocol.NewRequest(route, query, body)
 	if err != nil {
 		return nil, err
@@ -125,6 +128,21 @@ func (c *call) send(route string, query any, body io.Reader) (*http.Response, er
 	}
 	defer w.Body.Close()
 	return nil, c.failure(w)
+}
+
+// unbroken is a body that does not end well after its call has ended: what was
+// cut off must not be taken for the whole.
+type unbroken struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (u *unbroken) Read(b []byte) (int, error) {
+	n, err := u.Reader.Read(b)
+	if u.ctx.Err() != nil {
+		return n, context.Cause(u.ctx)
+	}
+	return n, err
 }
 
 // roundTrip returns when the context ends, even if the transport does not: it
