@@ -94,7 +94,18 @@ func (t *fetched) fetch(ctx context.Context) error {
 			return err
 		}
 	}
+	defer t.m.weigh(ctx, t.weigh)()
 	return t.peerd.Walk(ctx, api.ReadRequest{Ref: t.ref, Consistency: t.consistency, Skip: t.skip}, t.add)
+}
+
+// weigh returns how many bytes are to come.
+func (t *fetched) weigh(ctx context.Context) (int64, error) {
+	left := -t.hadBytes
+	err := t.peerd.List(api.WithObserver(ctx, nil), api.ListRequest{Ref: t.ref, Consistency: t.consistency, Recursive: true}, func(e api.Entry) error {
+		left += e.Size
+		return nil
+	})
+	return left, err
 }
 
 // skipMax bounds what one request leaves out: stretches of entries that are here

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -29,6 +30,7 @@ type meter struct {
 	app   *app
 	name  string
 	bytes atomic.Int64
+	total atomic.Int64 // 0: not known
 	phase atomic.Value // string
 
 	bars *mpb.Progress // nil without a terminal
@@ -46,6 +48,7 @@ const later = -1
 func (a *app) meter(name string, total int64) *meter {
 	m := &meter{app: a, name: name, done: make(chan struct{})}
 	m.phase.Store("")
+	m.total.Store(max(0, total))
 	switch {
 	case a.quiet:
 	case !isTerminal(a.err):
@@ -62,6 +65,7 @@ func (m *meter) expect(r api.ReadRequest, e api.Entry) {
 	if r.Length > 0 {
 		total = min(total, r.Length)
 	}
+	m.total.Store(total)
 	if !m.app.quiet && isTerminal(m.app.err) {
 		m.draw(total)
 	}
@@ -72,6 +76,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// draw shows a bar. As long as its total is 0 there are only figures.
 func (m *meter) draw(total int64) {
 	delay := make(chan struct{})
 	timer := time.AfterFunc(meterDelay, func() { close(delay) })
@@ -80,18 +85,66 @@ func (m *meter) draw(total int64) {
 		timer.Stop()
 	})
 	m.bars = mpb.New(mpb.WithOutput(m.app.err), mpb.WithWidth(64), mpb.WithRenderDelay(delay))
-	style, numbers := mpb.BarFillerBuilder(mpb.BarStyle()), decor.CountersKibiByte("% .1f / % .1f")
-	left := decor.OnCondition(decor.Meta(decor.AverageETA(decor.ET_STYLE_GO), func(s string) string { return ", " + s + " left" }), total > 0)
-	if total == 0 {
-		style, numbers = mpb.NopStyle(), decor.CurrentKibiByte("% .1f")
-	}
+	bar := mpb.BarStyle().Build()
+	filler := mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		if s.Total <= 0 {
+			return nil
+		}
+		return bar.Fill(w, s)
+	})
+	left := decor.AverageETA(decor.ET_STYLE_GO)
 	// The total comes after the start: a bar that knows it from then on would
 	// end by itself when all is sent, but what is sent is not archived yet.
-	m.bar = m.bars.New(0, style, mpb.BarRemoveOnComplete(),
+	m.bar = m.bars.MustAdd(0, filler, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(m.name), decor.Any(func(decor.Statistics) string { return m.suffix() }), decor.Name(" ")),
-		mpb.AppendDecorators(numbers, decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f"), left),
+		mpb.AppendDecorators(
+			decor.Any(func(s decor.Statistics) string { return amount(s.Current, s.Total) }),
+			decor.Name("  "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f"),
+			decor.Any(func(s decor.Statistics) string {
+				if s.Total <= 0 {
+					return ""
+				}
+				text, _ := left.Decor(s)
+				return ", " + text + " left"
+			}),
+		),
 	)
 	m.bar.SetTotal(total, false)
+}
+
+// amount says how much of how much, if the latter is known.
+func amount(done, total int64) string {
+	if total <= 0 {
+		return size(done)
+	}
+	return size(done) + " of " + size(total)
+}
+
+// grow says how many bytes there will be, once that is known.
+func (m *meter) grow(total int64) {
+	m.total.Store(total)
+	if m.bar != nil {
+		m.bar.SetTotal(total, false)
+	}
+}
+
+// weigh finds out how much there will be while it moves already: what a bar
+// needs nobody should have to wait for. The caller calls stop.
+func (m *meter) weigh(ctx context.Context, scale func(context.Context) (int64, error)) (stop func()) {
+	if m.app.quiet {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() {
+		if total, err := scale(ctx); err == nil {
+			m.grow(total)
+		}
+	})
+	return func() {
+		cancel()
+		work.Wait()
+	}
 }
 
 func (m *meter) suffix() string {
@@ -112,7 +165,7 @@ func (m *meter) tell() {
 			return
 		case now := <-tick.C:
 			n := m.bytes.Load()
-			m.app.say("%s%s: %s, %s/s", m.name, m.suffix(), size(n), size(int64(float64(n)/now.Sub(start).Seconds())))
+			m.app.say("%s%s: %s, %s/s", m.name, m.suffix(), amount(n, m.total.Load()), size(int64(float64(n)/now.Sub(start).Seconds())))
 		}
 	}
 }

@@ -36,3 +36,9 @@ func TestQuietMeterStillWarns(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+func TestAmountInWords(t *testing.T) {
+	if got := amount(1024, 0) + "; " + amount(1024, 2048); got != "1.0 KiB; 1.0 KiB of 2.0 KiB" {
+		t.Error(got)
+	}
+}

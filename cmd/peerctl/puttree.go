@@ -34,7 +34,11 @@ func (p *put) tree(ctx context.Context, dir string, r api.PutTreeRequest) error 
 	if err != nil {
 		return err
 	}
-	result, err := p.peerd.PutTree(ctx, r, &counted{source, m})
+	stop := m.weigh(ctx, func(ctx context.Context) (int64, error) {
+		return local.Weigh(ctx, local.SourceConfig{Root: dir, Exclude: p.exclude})
+	})
+	result, err := p.peerd.PutTree(ctx, r, &counted{source, m, 0})
+	stop()
 	m.close()
 	if err := errors.Join(err, source.Close()); err != nil {
 		return err
@@ -49,7 +53,7 @@ func (p *put) tree(ctx context.Context, dir string, r api.PutTreeRequest) error 
 // tell says what was not sent, and why.
 func (p *put) tell(s *local.Source) {
 	if s.Same > 0 {
-		p.say("peerctl: %s, %s, already there", count(s.Same, "entry is", "entries are"), size(s.SameBytes))
+		p.say("peerctl: %s (%s) there already", count(s.Same, "entry is", "entries are"), size(s.SameBytes))
 	}
 	if s.Excluded > 0 {
 		p.say("peerctl: %s excluded", count(s.Excluded, "entry is", "entries are"))
@@ -84,10 +88,19 @@ func (p *put) there(ctx context.Context, r api.PutTreeRequest) (t there, err err
 	return t, err
 }
 
-// counted is a tree whose content is counted as it goes.
+// counted is a tree whose content is counted as it goes, and what is there
+// already as it is passed over.
 type counted struct {
 	*local.Source
-	m *meter
+	m    *meter
+	same int64
+}
+
+func (c *counted) Next() (api.TreeEntry, error) {
+	e, err := c.Source.Next()
+	c.m.add(int(c.SameBytes - c.same))
+	c.same = c.SameBytes
+	return e, err
 }
 
 func (c *counted) Read(b []byte) (int, error) {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -310,6 +311,27 @@ func TestSpecialFilesAreLeftOut(t *testing.T) {
 	}
 	if !slices.Equal(left, []string{"pipe", "socket"}) || !slices.Equal(kept, []string{"", "file"}) {
 		t.Errorf("kept %q, left out %q", kept, left)
+	}
+}
+
+func TestATreeIsWeighedWithoutReadingIt(t *testing.T) {
+	root := t.TempDir()
+	for name, size := range map[string]int{"a": 100, "d/b": 30, "d/e/c": 5, "d/out.o": 1000} {
+		if err := errors.Join(
+			os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700),
+			os.WriteFile(filepath.Join(root, name), make([]byte, size), 0o000), // nobody may read them
+		); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := SourceConfig{Root: root, Exclude: []string{"*.o"}}
+	if bytes, err := Weigh(t.Context(), c); bytes != 135 || err != nil {
+		t.Errorf("%d bytes, %v", bytes, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Weigh(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("after its end: %v", err)
 	}
 }
 
