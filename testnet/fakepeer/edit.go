@@ -57,6 +57,8 @@ func edit(verb string, args []string) (known bool, err error) {
 		return true, copyTree(now+before, now)
 	case "log":
 		return true, log(args)
+	case "name":
+		return true, name(args)
 	}
 	return false, nil
 }

@@ -77,9 +77,10 @@ func peerd(how string, args []string) error {
 	listen, _ := flags.String("listen", "", ""), flags.Bool("loopback", false, "")
 	flags.String("custody-dead-after", "", "")
 	flags.String("ring-dead-after", "", "")
-	for _, name := range []string{"dns", "dot", "doh", "root"} {
+	for _, name := range []string{"dot", "doh", "root"} {
 		flags.String(name, "", "")
 	}
+	names := flags.String("dns", "", "")
 	var join joins
 	flags.Var(&join, "join", "")
 	if err := flags.Parse(args); err != nil {
@@ -99,7 +100,11 @@ func peerd(how string, args []string) error {
 		<-ctx.Done()
 		return nil
 	}
-	return serve(ctx, *dir, *socket, how)
+	at, err := serveDNS(ctx, *names, how)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, *socket, backend{dir: *dir, how: how, dns: at})
 }
 
 // backend answers for the fake peer: its status, and that it has made a zone.
@@ -107,6 +112,7 @@ type backend struct {
 	api.Backend // nil: no other question is asked
 	api.Names   // nil
 	dir, how    string
+	dns         string // where it answers DNS
 }
 
 // NameZone pretends that a zone is made or changed.
@@ -125,13 +131,13 @@ func (b backend) Status(context.Context) (api.Status, error) {
 		}
 		known = len(sockets) - 1
 	}
-	return api.Status{Peer: "fake" + filepath.Base(b.dir), Peers: known}, nil
+	return api.Status{Peer: "fake" + filepath.Base(b.dir), Peers: known, DNS: b.dns}, nil
 }
 
-func serve(ctx context.Context, dir, socket, how string) error {
+func serve(ctx context.Context, socket string, b backend) error {
 	listener, err := server.Listen(socket)
 	if err != nil {
 		return err
 	}
-	return server.Serve(ctx, listener, backend{dir: dir, how: how})
+	return server.Serve(ctx, listener, b)
 }

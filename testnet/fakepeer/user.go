@@ -54,7 +54,7 @@ func get(how string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := copyTree(inStore(rest[0]), rest[1]); err != nil || how != Corrupt {
+	if err := copyTree(named(rest[0]), rest[1]); err != nil || how != Corrupt {
 		return err
 	}
 	return filepath.WalkDir(rest[1], func(path string, d fs.DirEntry, err error) error {
