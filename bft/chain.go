@@ -42,9 +42,9 @@ func Endorse(owner wire.Signer, ring RingCert, overrides uint64) Endorsement {
 
 // Verify checks that the owner of an object made the endorsement. The error
 // matches ErrChain.
-func (e Endorsement) Verify(g GenesisBody) error { return e.verify(g, g.ObjectID()) }
+func (e Endorsement) Verify(g GenesisBody) error { return e.verify(g, g.ObjectID(), Ed25519) }
 
-func (e Endorsement) verify(g GenesisBody, object wire.ObjectID) error {
+func (e Endorsement) verify(g GenesisBody, object wire.ObjectID, verify Verifier) error {
 	if e.Ring.Object != object || e.Ring.Epoch == 0 {
 		return fmt.Errorf("%w: endorsement of epoch %d of %v", ErrChain, e.Ring.Epoch, e.Ring.Object)
 	}
@@ -52,7 +52,7 @@ func (e Endorsement) verify(g GenesisBody, object wire.ObjectID) error {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	body := wire.Marshal(endorsed{Ring: e.Ring.ID(), Overrides: e.Overrides})
-	if err := g.Owner.Verify(TagEndorse, body, e.Signature); err != nil {
+	if err := verify(g.Owner, TagEndorse, body, e.Signature); err != nil {
 		return fmt.Errorf("%w: endorsement: %w", ErrChain, err)
 	}
 	return nil
@@ -94,6 +94,7 @@ func SignOverride(owner wire.Signer, ring RingCert, from wire.VersionID, number 
 
 // position is how far a reader has followed a chain.
 type position struct {
+	verify    Verifier
 	owner     wire.PublicKey
 	ring      RingCert
 	overrides uint64
@@ -103,12 +104,12 @@ type position struct {
 }
 
 // begin returns the start of the chain: the owner's endorsement or the genesis.
-func begin(g GenesisBody, object wire.ObjectID, e *Endorsement) (position, error) {
+func begin(g GenesisBody, object wire.ObjectID, e *Endorsement, verify Verifier) (position, error) {
 	if e == nil {
-		return position{owner: g.Owner, ring: g.Ring(), known: true}, nil
+		return position{verify: verify, owner: g.Owner, ring: g.Ring(), known: true}, nil
 	}
-	err := e.verify(g, object)
-	return position{owner: g.Owner, ring: e.Ring, overrides: e.Overrides}, err
+	err := e.verify(g, object, verify)
+	return position{verify: verify, owner: g.Owner, ring: e.Ring, overrides: e.Overrides}, err
 }
 
 // follow goes one link further.
@@ -146,7 +147,7 @@ func (p *position) override(l Link) error {
 		from = p.last.ID()
 	}
 	body := wire.Marshal(overridden{Ring: l.Ring.ID(), From: from, Number: l.Override.Number})
-	if err := p.owner.Verify(TagOverride, body, l.Override.Signature); err != nil {
+	if err := p.verify(p.owner, TagOverride, body, l.Override.Signature); err != nil {
 		return fmt.Errorf("%w: override: %w", ErrChain, err)
 	}
 	p.ring, p.overrides, p.base = l.Ring, l.Override.Number, p.last.Version
@@ -155,7 +156,7 @@ func (p *position) override(l Link) error {
 
 // commit takes a commit certificate of the ring that the chain has reached.
 func (p *position) commit(c Certificate) error {
-	if err := c.Verify(Commit, p.ring); err != nil {
+	if err := c.verify(Commit, p.ring, p.verify); err != nil {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	d := c.Decision

@@ -113,16 +113,18 @@ func (g Genesis) check() error {
 
 // Verify checks every bound and signature and returns the object's name. The
 // error matches ErrGenesis.
-func (g Genesis) Verify() (wire.ObjectID, error) {
+func (g Genesis) Verify() (wire.ObjectID, error) { return g.verify(Ed25519) }
+
+func (g Genesis) verify(verify Verifier) (wire.ObjectID, error) {
 	if err := g.check(); err != nil {
 		return wire.ObjectID{}, err
 	}
 	id := g.Body.ObjectID()
-	if err := g.Body.Owner.Verify(TagGenesis, id[:], g.Owner); err != nil {
+	if err := verify(g.Body.Owner, TagGenesis, id[:], g.Owner); err != nil {
 		return wire.ObjectID{}, fmt.Errorf("%w: owner: %w", ErrGenesis, err)
 	}
 	for i, m := range g.Body.Members {
-		if err := m.Peer.Key().Verify(TagAccept, id[:], g.Acceptances[i]); err != nil {
+		if err := verify(m.Peer.Key(), TagAccept, id[:], g.Acceptances[i]); err != nil {
 			return wire.ObjectID{}, fmt.Errorf("%w: acceptance of member %d: %w", ErrGenesis, i, err)
 		}
 	}

@@ -82,14 +82,29 @@ type Verified struct {
 // Verify checks a head record from the object's name on, every signature of
 // it. The error matches ErrHead.
 func (h Head) Verify(object wire.ObjectID) (Verified, error) {
-	id, err := h.Genesis.Verify()
+	signatures := newGathered(len(h.Genesis.Acceptances) + 1)
+	v, err := h.verify(object, signatures.add)
+	if err == nil && signatures.good() {
+		return v, nil
+	}
+	return h.verify(object, Ed25519) // which of them is bad
+}
+
+// Stored is Verify for a head whose parts this peer has checked before it stored
+// them: their signatures are taken for good.
+func (h Head) Stored(object wire.ObjectID) (Verified, error) {
+	return h.verify(object, func(wire.PublicKey, wire.Tag, []byte, wire.Signature) error { return nil })
+}
+
+func (h Head) verify(object wire.ObjectID, verify Verifier) (Verified, error) {
+	id, err := h.Genesis.verify(verify)
 	if err != nil {
 		return Verified{}, fmt.Errorf("%w: %w", ErrHead, err)
 	}
 	if id != object {
 		return Verified{}, fmt.Errorf("%w: for object %v, not %v", ErrHead, id, object)
 	}
-	p, err := begin(h.Genesis.Body, object, h.Base)
+	p, err := begin(h.Genesis.Body, object, h.Base, verify)
 	if err != nil {
 		return Verified{}, fmt.Errorf("%w: %w", ErrHead, err)
 	}

@@ -3,6 +3,7 @@ package bft
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/atollnet/atoll/internal/wire"
@@ -78,6 +79,9 @@ func TestHead(t *testing.T) {
 		if err != nil || v.Decision.Version != c.version || v.Epoch != c.epoch || v.Overrides != c.overrides || v.Ring.Epoch != c.epoch {
 			t.Errorf("%s: version %d, epoch %d, overrides %d, %v", name, v.Decision.Version, v.Epoch, v.Overrides, err)
 		}
+		if stored, err := h.Stored(g.Body.ObjectID()); err != nil || !reflect.DeepEqual(stored, v) {
+			t.Errorf("%s: read back from the own store: %+v, %v, not %+v", name, stored, err, v)
+		}
 		if v.Version.IsZero() != (c.version == 0) {
 			t.Errorf("%s: named %v", name, v.Version)
 		}
@@ -88,6 +92,8 @@ func TestHeadRefused(t *testing.T) {
 	object := genesisOf(4).Body.ObjectID()
 	for name, spoil := range map[string]func(*Head){
 		"of another object":     func(h *Head) { h.Genesis.Body.Salt[5]++ },
+		"forged signature":      func(h *Head) { h.Links[0].Commit.Signatures[1][5]++ },
+		"forged acceptance":     func(h *Head) { h.Genesis.Acceptances[3][40]++ },
 		"forged owner":          func(h *Head) { h.Genesis = NewGenesis(key(66), h.Genesis.Body, h.Genesis.Acceptances) },
 		"missing link":          func(h *Head) { h.Links = h.Links[1:] },
 		"link twice":            func(h *Head) { h.Links = []Link{h.Links[0], h.Links[0], h.Links[1]} },

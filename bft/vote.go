@@ -63,6 +63,20 @@ func Ed25519(key wire.PublicKey, t wire.Tag, body []byte, s wire.Signature) erro
 	return key.Verify(t, body, s)
 }
 
+// gathered are signatures that are checked together, in less time than each on
+// its own.
+type gathered struct{ batch *wire.Batch }
+
+func newGathered(n int) gathered { return gathered{wire.NewBatch(n)} }
+
+// add is a Verifier that takes a signature for good until good is asked.
+func (g gathered) add(key wire.PublicKey, t wire.Tag, body []byte, s wire.Signature) error {
+	g.batch.Add(key, t, body, s)
+	return nil
+}
+
+func (g gathered) good() bool { return g.batch.Good() }
+
 func (v Verifier) vote(key wire.PublicKey, k Kind, b Ballot, s wire.Signature) error {
 	return v(key, k.tag(), wire.Marshal(b), s)
 }

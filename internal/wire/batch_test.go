@@ -57,6 +57,9 @@ func TestSingleAndBatchAgree(t *testing.T) {
 	forged := good
 	forged.signature[0] ^= 1
 	all = append(all, good, high, forged)
+	lost := good // the key is no point of the curve
+	hex.Decode(lost.key[:], []byte("0200000000000000000000000000000000000000000000000000000000000000"))
+	all = append(all, lost)
 	for i, s := range all {
 		batch := NewBatch(2)
 		batch.Add(good.key, tag, body, good.signature)
@@ -65,7 +68,7 @@ func TestSingleAndBatchAgree(t *testing.T) {
 		if batch.Good() != single {
 			t.Errorf("signature %d: alone %v, with another %v", i, single, !single)
 		}
-		if want := i < len(all)-2; single != want {
+		if want := i < len(all)-3; single != want {
 			t.Errorf("signature %d: %v, want %v", i, single, want)
 		}
 	}

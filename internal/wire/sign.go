@@ -3,8 +3,6 @@ package wire
 import (
 	"crypto/ed25519"
 	"errors"
-
-	"github.com/hdevalence/ed25519consensus"
 )
 
 // PublicKey is an Ed25519 public key.
@@ -71,7 +69,7 @@ func (k Key) Seed() [32]byte { return [32]byte(k.private.Seed()) }
 // batch verification agree on every input: peers must never disagree on
 // whether a statement was signed.
 func (k PublicKey) Verify(t Tag, body []byte, s Signature) error {
-	if !ed25519consensus.Verify(k[:], message(t, body), s[:]) {
+	if !keys.VerifyWithOptions(k[:], message(t, body), s[:], zip215) {
 		return ErrSignature
 	}
 	return nil
