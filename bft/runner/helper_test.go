@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/kv"
@@ -118,6 +119,8 @@ type cluster struct {
 	disks []*kvtest.Memory
 	// lost says which messages are lost; nil: none.
 	lost func(from, to int, message []byte) bool
+	// ahead is how far the clocks of some hosts go before the others'.
+	ahead map[int]time.Duration
 }
 
 func newCluster(t *testing.T, n int) *cluster {
@@ -133,7 +136,8 @@ func newCluster(t *testing.T, n int) *cluster {
 func (c *cluster) start(i int) *Host {
 	c.t.Helper()
 	x := &toy{store: c.disks[i]}
-	h, err := New(Config{Self: peer(i), Store: c.disks[i], Executor: x, Transport: link{c, i}})
+	h, err := New(Config{Self: peer(i), Store: c.disks[i], Executor: x, Transport: link{c, i},
+		Clock: func() time.Time { return time.Now().Add(c.ahead[i]) }})
 	if err != nil {
 		c.t.Fatal(err)
 	}

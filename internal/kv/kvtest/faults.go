@@ -122,3 +122,21 @@ func (m *Memory) isRotten(key string) bool {
 	defer m.mu.Unlock()
 	return m.rotten[key]
 }
+
+// Image is a copy of a store's disk, as a backup makes one.
+type Image struct{ durable state }
+
+// Image returns what is durable now.
+func (m *Memory) Image() Image {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Image{m.durable}
+}
+
+// Restore replaces what the store holds with what an image holds, its files
+// excepted.
+func (m *Memory) Restore(i Image) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now, m.durable, m.pending = i.durable, i.durable, nil
+}
