@@ -59,40 +59,52 @@ func (s *Snapshot) blocks(ctx context.Context, want iter.Seq2[wanted, error]) it
 	}
 }
 
-// fetchRuns cuts what is wanted into runs and starts fetching each as soon as
-// there is room for it.
+// fetchRuns starts fetching each run as soon as there is room for it.
 func (s *Snapshot) fetchRuns(ctx context.Context, want iter.Seq2[wanted, error], ahead chan<- *run) {
 	defer close(ahead)
-	start := func(blocks []wanted, err error) bool {
+	for blocks, err := range cutRuns(want) {
 		r := &run{blocks: blocks, data: make(chan fetched, len(blocks))}
 		select {
 		case ahead <- r:
 		case <-ctx.Done():
-			return false
+			return
 		}
 		if err != nil {
 			r.data <- fetched{err: err}
-			return false
-		}
-		go s.fetch(ctx, r)
-		return true
-	}
-	var blocks []wanted
-	for w, err := range want {
-		if err != nil {
-			start([]wanted{{}}, err)
 			return
 		}
-		if len(blocks) > 0 && !adjacent(blocks[len(blocks)-1].ref, w.ref) {
-			if !start(blocks, nil) {
+		go s.fetch(ctx, r)
+	}
+}
+
+// cutRuns cuts what is wanted into runs. The first has one block, and each may
+// have twice as many as the one before: whoever waits for the first byte waits
+// for one block, not for an extent, and whoever reads on makes few requests. An
+// error comes with one block that cannot be had.
+func cutRuns(want iter.Seq2[wanted, error]) iter.Seq2[[]wanted, error] {
+	return func(yield func([]wanted, error) bool) {
+		var blocks []wanted
+		most := 1
+		flush := func() bool {
+			run := blocks
+			blocks, most = nil, min(2*most, wire.ExtentStripesMax)
+			return yield(run, nil)
+		}
+		for w, err := range want {
+			if err != nil {
+				yield([]wanted{{}}, err)
 				return
 			}
-			blocks = nil
+			if n := len(blocks); n > 0 && !adjacent(blocks[n-1].ref, w.ref) && !flush() {
+				return
+			}
+			if blocks = append(blocks, w); len(blocks) >= most && !flush() {
+				return
+			}
 		}
-		blocks = append(blocks, w)
-	}
-	if len(blocks) > 0 {
-		start(blocks, nil)
+		if len(blocks) > 0 {
+			flush()
+		}
 	}
 }
 

@@ -221,6 +221,7 @@ type holder struct {
 	mu     sync.Mutex
 	dead   bool
 	open   []duplex
+	before func(offset int) // called before a range of a share is given
 	shares map[wire.ExtentID]map[int]transfer.Incoming
 }
 
@@ -238,6 +239,13 @@ func (h *holder) kill() {
 	for _, c := range h.open {
 		c.Close()
 	}
+}
+
+// hold has the peer call a function before it gives a range of a share.
+func (h *holder) hold(before func(offset int)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.before = before
 }
 
 func (h *holder) isDead() bool {
@@ -304,9 +312,13 @@ func (h *holder) Put(in transfer.Incoming) error {
 func (h *holder) Slice(w io.Writer, id wire.ExtentID, index, offset, length int) error {
 	h.mu.Lock()
 	in, found := h.shares[id][index]
+	before := h.before
 	h.mu.Unlock()
 	if !found {
 		return errors.New("not here")
+	}
+	if before != nil {
+		before(offset)
 	}
 	outboard, _ := extent.Outboard(in.Data)
 	return extent.WriteSlice(w, in.Data, outboard, offset, length)
