@@ -64,6 +64,7 @@ func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
+	r.changed(object)
 	if r.others() == 0 {
 		return nil // there is nobody to tell
 	}

@@ -153,5 +153,6 @@ func (n *Node) adopt(ctx context.Context, object wire.ObjectID, from wire.PeerID
 	if err != nil {
 		return err
 	}
+	defer n.ring.changed(object)
 	return n.ring.archiver.Adopt(ctx, object, n.fetcher, hint)
 }

@@ -65,15 +65,29 @@ func (c custodied) Objects() ([]wire.ObjectID, error) {
 	return ids, nil
 }
 
+// Changed implements keeper.Objects.
+func (c custodied) Changed() (objects []wire.ObjectID) {
+	for object := range c.changed.take(changedPerTick) {
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// changedPerTick bounds the objects that custody looks at again at a time.
+const changedPerTick = 4096
+
 // State implements keeper.Objects. A member looks at its own log; who is none,
 // at what it has seen last, so that an idle object costs no traffic.
 func (c custodied) State(ctx context.Context, object wire.ObjectID) (keeper.State, error) {
-	k, err := c.ring.find(ctx, object)
-	if own, here, localErr := c.ring.local(object); localErr == nil && here {
-		k, err = own, nil
+	k, here, err := c.ring.local(object)
+	if err != nil || !here {
+		k, err = c.ring.find(ctx, object)
 	}
 	if err != nil {
 		return keeper.State{}, err
+	}
+	if k.verified.Ring.Index(c.host.Self()) < 0 && !c.volumes.has(object) {
+		return keeper.State{}, keeper.ErrNotKept
 	}
 	head := k.export()
 	if hint, err := c.ring.archiver.Hint(object); err == nil && hint.Version >= head.Hint.Version {

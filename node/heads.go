@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"container/list"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ type known struct {
 
 // heads are the newest heads that this gateway has seen. They never go back.
 type heads struct {
-	newer   func(wire.ObjectID) // told of each object of which a newer head is known; must not block
+	newer   func(wire.ObjectID) // told of each object of which a newer head, or hint, is known; must not block
 	mu      sync.Mutex
 	entries map[wire.ObjectID]*list.Element
 	recent  *list.List // of *headEntry, the one used last first
@@ -67,8 +68,9 @@ func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known
 		}
 		at.head, at.verified = head, v
 		h.newer(object)
-	} else if order == 0 && len(head.Hint) > 0 {
+	} else if order == 0 && len(head.Hint) > 0 && !bytes.Equal(head.Hint, at.head.Hint) {
 		at.head.Hint = head.Hint
+		h.newer(object)
 	}
 	return *at
 }

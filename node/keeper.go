@@ -74,32 +74,28 @@ func (n *Node) keepRings(ctx context.Context) error {
 // replaceDead looks at the rings after one and returns the last that it looked
 // at, or the zero object when it has come to the end.
 func (n *Node) replaceDead(ctx context.Context, after wire.ObjectID) wire.ObjectID {
-	objects, err := n.rings.ObjectsAfter(after, ringsPerTick)
+	rings, err := n.rings.RingsAfter(after, ringsPerTick)
 	if err != nil {
 		n.log.Warn("looking after rings", "error", err)
 		return after
 	}
-	n.probe(ctx, n.fellows(objects))
-	for _, object := range objects {
-		if err := n.replaceDeadOf(ctx, object); err != nil && ctx.Err() == nil {
-			n.log.Warn("a silent member is not replaced yet", "object", object.String(), "error", err)
+	n.probe(ctx, n.fellows(rings))
+	for _, ring := range rings {
+		if err := n.replaceDeadOf(ctx, ring); err != nil && ctx.Err() == nil {
+			n.log.Warn("a silent member is not replaced yet", "object", ring.Object.String(), "error", err)
 		}
 	}
-	if len(objects) < ringsPerTick {
+	if len(rings) < ringsPerTick {
 		return wire.ObjectID{}
 	}
-	return objects[len(objects)-1]
+	return rings[len(rings)-1].Object
 }
 
 // fellows lists the other members of rings that this peer is in.
-func (n *Node) fellows(objects []wire.ObjectID) map[wire.PeerID]bool {
+func (n *Node) fellows(rings []bft.RingCert) map[wire.PeerID]bool {
 	all := make(map[wire.PeerID]bool)
-	for _, object := range objects {
-		k, here, err := n.ring.local(object)
-		if err != nil || !here {
-			continue // replaceDeadOf says so
-		}
-		for _, m := range k.verified.Ring.Members {
+	for _, ring := range rings {
+		for _, m := range ring.Members {
 			if m.Peer != n.host.Self() {
 				all[m.Peer] = true
 			}
@@ -110,15 +106,11 @@ func (n *Node) fellows(objects []wire.ObjectID) map[wire.PeerID]bool {
 
 // replaceDeadOf replaces a member of a ring that is silent. The other members take
 // turns: the later in the ring, the longer one waits for those before it.
-func (n *Node) replaceDeadOf(ctx context.Context, object wire.ObjectID) error {
-	k, here, err := n.ring.local(object)
-	if err != nil || !here {
-		return err
-	}
+func (n *Node) replaceDeadOf(ctx context.Context, ring bft.RingCert) error {
 	var dead []wire.PeerID
 	turn := time.Duration(0)
 	before := true
-	for _, m := range k.verified.Ring.Members {
+	for _, m := range ring.Members {
 		switch {
 		case m.Peer == n.host.Self():
 			before = false
@@ -128,14 +120,14 @@ func (n *Node) replaceDeadOf(ctx context.Context, object wire.ObjectID) error {
 			turn++
 		}
 	}
-	if len(dead) == 0 || len(dead) > k.verified.Ring.Faults() {
+	if len(dead) == 0 || len(dead) > ring.Faults() {
 		return nil // with more the owner must decide
 	}
 	limit := n.config.RingDeadAfter
 	if !n.pulse.silent(dead[0], time.Now(), limit+turn*limit/4) {
 		return nil
 	}
-	return n.replaceSilent(ctx, object, dead[0])
+	return n.replaceSilent(ctx, ring.Object, dead[0])
 }
 
 // grow makes the ring of a volume of this user as large as the volume wants and

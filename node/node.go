@@ -62,6 +62,7 @@ type Node struct {
 	ring        *ring
 	seat        *member
 	agenda      *agenda    // objects to be archived
+	changed     *agenda    // objects whose custody is to be looked at again
 	unpublished *agenda    // objects whose heads are to be published
 	turnovers   *turnovers // rings that have changed
 	pulse       *pulse
@@ -85,7 +86,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), turnovers: newTurnovers(), pulse: newPulse(), news: newNews()}
+	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), changed: newAgenda(), turnovers: newTurnovers(), pulse: newPulse(), news: newNews()}
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openNames, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -174,11 +175,11 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 		return err
 	}
 	n.calls = ringnet.NewClient(n.host)
-	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(n.news.tell), others: n.live, log: n.log,
+	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(n.learned), changed: n.changed.add, others: n.live, log: n.log,
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
-		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), silent: n.silent, joined: n.agenda.add}
+		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), silent: n.silent, joined: n.moved}
 	return nil
 }
 

@@ -42,6 +42,7 @@ type ring struct {
 	archiver *archive.Archiver
 	heads    *heads
 	others   func() int          // how many other peers are known and answer
+	changed  func(wire.ObjectID) // told of objects that have a newer version here, or are archived elsewhere; must not block
 	outdated func(wire.ObjectID) // told of objects whose ring this peer has been in
 	log      *slog.Logger
 }
@@ -56,7 +57,7 @@ func (r *ring) local(object wire.ObjectID) (known, bool, error) {
 	if have && sameCommit(seen.head, head) {
 		return seen, true, nil
 	}
-	verified, err := head.Verify(object)
+	verified, err := head.Stored(object)
 	if err != nil {
 		return known{}, false, errs.New("read head", object.String(), errs.Damaged, err)
 	}

@@ -101,9 +101,22 @@ func (n *Node) committed(object wire.ObjectID, c bft.Certificate, next *bft.Ring
 	n.news.tell(object)
 	n.agenda.add(object)
 	n.unpublished.add(object)
+	n.changed.add(object)
 	if next != nil {
 		n.turnovers.add(turnover{object: object, tell: next})
 	}
+}
+
+// learned notes that a newer head of an object is known.
+func (n *Node) learned(object wire.ObjectID) {
+	n.news.tell(object)
+	n.changed.add(object)
+}
+
+// moved notes that this peer has joined an object's ring or left it.
+func (n *Node) moved(object wire.ObjectID) {
+	n.agenda.add(object)
+	n.changed.add(object)
 }
 
 // behind notes that an object has a newer ring than is known here.

@@ -3,14 +3,16 @@ package runner
 import (
 	"bytes"
 
+	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
-// ObjectsAfter returns at most max objects, in order, of whose rings this peer
-// is a member, beginning after one; the zero object begins at the first. Those
-// with a record of the first format come up once that is replaced.
-func (h *Host) ObjectsAfter(after wire.ObjectID, max int) (objects []wire.ObjectID, err error) {
+// RingsAfter returns at most max rings, in the order of their objects, of which
+// this peer is a member, beginning after an object; the zero object begins at
+// the first. Those with a record of the first format come up once that is
+// replaced.
+func (h *Host) RingsAfter(after wire.ObjectID, max int) (rings []bft.RingCert, err error) {
 	parse := as[memberRecord](memberBytesMax)
 	prefix := []byte{'r', keyMember}
 	err = h.Store.View(func(r kv.Reader) error {
@@ -20,11 +22,13 @@ func (h *Host) ObjectsAfter(after wire.ObjectID, max int) (objects []wire.Object
 				return true, nil
 			}
 			m, err := parse(b)
-			if err == nil && m.Member {
-				objects = append(objects, object)
+			if err != nil || !m.Member {
+				return true, err
 			}
-			return len(objects) < max, err
+			stands, _, err := getStanding(r, object)
+			rings = append(rings, stands.ring)
+			return len(rings) < max, err
 		})
 	})
-	return objects, err
+	return rings, err
 }

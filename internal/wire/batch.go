@@ -14,8 +14,8 @@ type Batch struct {
 }
 
 // keysMax is the most public keys that are kept decoded, for those who sign
-// again, at about 1.5 KiB each. A key that is not among them costs time only.
-const keysMax = 1024
+// again, at about 3 KiB each. A key that is not among them costs time only.
+const keysMax = 512
 
 var (
 	zip215 = &ed25519.Options{Verify: ed25519.VerifyOptionsZIP_215}

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -13,12 +14,20 @@ import (
 	"github.com/atollnet/atoll/objects/transfer"
 )
 
+// ErrNotKept: the object is not in the custody of this peer.
+var ErrNotKept = errors.New("not in the custody of this peer")
+
 // Objects tells what this peer has custody of. It may be a member of the
 // object's ring, or the owner's peer.
 type Objects interface {
-	// Objects returns the objects.
+	// Objects returns all objects.
 	Objects() ([]wire.ObjectID, error)
-	// State returns an object's state at the newest head that is here.
+	// Changed returns, once each, objects whose state may have changed, or that
+	// may have come into custody or left it. What it misses is found by looking
+	// at all of Objects, at the start and slowly ever after.
+	Changed() []wire.ObjectID
+	// State returns an object's state at the newest head that is here; ErrNotKept
+	// for one that is not in custody.
 	State(ctx context.Context, object wire.ObjectID) (State, error)
 }
 
@@ -116,6 +125,9 @@ const (
 	urgentMargin = 2
 	// moveEvery is the least time between two moves of one extent's shares.
 	moveEvery = 10 * time.Minute
+	// roundTime is in what time all objects are looked at that say of no change:
+	// so many that do nothing cost next to nothing.
+	roundTime = time.Hour
 	// fullFor is how long a peer that said it is full is not asked again, and
 	// fullMax how many such peers are remembered.
 	fullFor = time.Hour

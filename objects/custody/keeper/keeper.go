@@ -21,8 +21,14 @@ type Keeper struct {
 	wake   chan struct{} // holds one element when repairs may be due
 	full   full
 
-	mu        sync.Mutex // guards what follows
-	objects   map[wire.ObjectID]*object
+	// Of the round through all objects; Run's own.
+	rest []wire.ObjectID // that it has not come to yet
+	due  int             // of them at each tick
+
+	failed []wire.ObjectID // could not be looked at; Run's own
+
+	mu        sync.Mutex                // guards what follows
+	objects   map[wire.ObjectID]*object // those that refer to extents
 	extents   map[name]*entry
 	order     []*entry // all of extents, for those who go round
 	peers     map[wire.PeerID]*peer
@@ -106,6 +112,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k.recall()
+	k.refreshAll(ctx)
 	work.Go(func() { k.auditor(ctx) })
 	work.Go(func() { k.renewer(ctx) })
 	for range k.RepairsMax {
@@ -114,7 +121,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	tick := time.NewTicker(k.tick())
 	defer tick.Stop()
 	for last := time.Now(); ; {
-		k.refresh(ctx)
+		k.refresh(ctx, k.tick())
 		now := time.Now()
 		k.look(now.Sub(last).Seconds())
 		last = now

@@ -142,6 +142,8 @@ func (s *sea) renewed() int {
 
 func (s *sea) Objects() ([]wire.ObjectID, error) { return []wire.ObjectID{{7}}, nil }
 
+func (s *sea) Changed() []wire.ObjectID { return []wire.ObjectID{{7}} }
+
 func (s *sea) State(context.Context, wire.ObjectID) (State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -295,11 +297,17 @@ func (s *sea) Read(b []byte) (int, error) {
 func (s *sea) during(play func(k *Keeper)) {
 	s.t.Helper()
 	k := s.keeper()
+	s.runs(k, func() { play(k) })
+}
+
+// runs is during with a custodian that is there.
+func (s *sea) runs(k *Keeper, play func()) {
+	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- k.Run(ctx) }()
 	synctest.Wait()
-	play(k)
+	play()
 	cancel()
 	if err := <-done; err != nil {
 		s.t.Error(err)

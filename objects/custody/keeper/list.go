@@ -2,43 +2,66 @@ package keeper
 
 import (
 	"context"
-	"maps"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
-// refresh learns which objects are in custody now, and lists the extents of
-// those that changed.
-func (k *Keeper) refresh(ctx context.Context) {
+// refreshAll learns which objects are in custody, and lists their extents.
+func (k *Keeper) refreshAll(ctx context.Context) {
 	ids, err := k.Objects.Objects()
 	if err != nil {
 		k.Log.Warn("custody: listing objects", "error", err)
 		return
 	}
+	k.refreshEach(ctx, ids)
+}
+
+// refresh lists the extents of objects that have changed, or could not be looked
+// at before, and goes on with a round through all, of which it does what is due
+// after some time.
+func (k *Keeper) refresh(ctx context.Context, since time.Duration) {
+	failed := k.failed
+	k.failed = nil
+	k.refreshEach(ctx, failed)
+	k.refreshEach(ctx, k.Objects.Changed())
+	if len(k.rest) == 0 {
+		ids, err := k.Objects.Objects()
+		if err != nil {
+			k.Log.Warn("custody: listing objects", "error", err)
+			return
+		}
+		k.forgetOthers(ids)
+		k.rest, k.due = ids, 1+int(int64(len(ids))*int64(since)/int64(roundTime))
+	}
+	part := k.rest[:min(k.due, len(k.rest))]
+	k.rest = k.rest[len(part):]
+	k.refreshEach(ctx, part)
+}
+
+func (k *Keeper) refreshEach(ctx context.Context, ids []wire.ObjectID) {
 	for _, id := range ids {
 		if err := k.refreshObject(ctx, id); err != nil && ctx.Err() == nil {
 			k.Log.Warn("custody: listing extents", "object", id.String(), "error", err)
+			k.failed = append(k.failed, id)
 		}
 	}
-	k.forgetObjects(ids)
 }
 
+// refreshObject lists the extents of an object, unless it is as it was. One that
+// refers to none, or is not in custody, takes no memory.
 func (k *Keeper) refreshObject(ctx context.Context, id wire.ObjectID) error {
 	state, err := k.Objects.State(ctx, id)
+	if errors.Is(err, ErrNotKept) {
+		return k.dropObject(id)
+	}
 	if err != nil {
 		return err
 	}
-	k.mu.Lock()
-	o := k.objects[id]
-	if o == nil {
-		o = &object{}
-		k.objects[id] = o
-	}
-	o.custodians, o.proof = state.Custodians, state.Proof
-	changed := o.mark != state.Mark
-	k.mu.Unlock()
+	o, changed := k.update(id, state)
 	if !changed {
 		return nil
 	}
@@ -46,20 +69,37 @@ func (k *Keeper) refreshObject(ctx context.Context, id wire.ObjectID) error {
 	err = state.Extents(ctx, func(x Extent) error {
 		n := name{id, x.Extent}
 		seen[n] = true
-		return k.list(n, x)
+		return k.list(o, n, x)
 	})
 	if err != nil {
 		return err
 	}
+	if len(seen) == 0 {
+		return k.dropObject(id)
+	}
 	k.mu.Lock()
 	o.mark = state.Mark
-	gone := k.forget(func(e *entry) bool { return e.object == id && !seen[e.name] })
+	k.objects[id] = o // somebody else may have dropped it meanwhile
 	k.mu.Unlock()
-	return k.unwrite(gone)
+	return k.drop(func(e *entry) bool { return e.object == id && !seen[e.name] })
+}
+
+// update notes who the custodians of an object are now. changed reports whether
+// its extents have to be listed.
+func (k *Keeper) update(id wire.ObjectID, s State) (o *object, changed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	o = k.objects[id]
+	if o == nil {
+		o = &object{}
+		k.objects[id] = o
+	}
+	o.custodians, o.proof = s.Custodians, s.Proof
+	return o, o.mark != s.Mark
 }
 
 // list takes an extent into custody, unless it is.
-func (k *Keeper) list(n name, x Extent) error {
+func (k *Keeper) list(o *object, n name, x Extent) error {
 	k.mu.Lock()
 	known := k.extents[n] != nil
 	k.mu.Unlock()
@@ -75,7 +115,7 @@ func (k *Keeper) list(n name, x Extent) error {
 	if k.extents[n] != nil {
 		return nil
 	}
-	e := &entry{name: n, of: k.objects[n.object], k: x.K, n: x.N}
+	e := &entry{name: n, of: o, k: x.K, n: x.N}
 	if found {
 		e.audited = record.Audited
 		if e.n == 0 {
@@ -97,20 +137,48 @@ func (k *Keeper) list(n name, x Extent) error {
 	return nil
 }
 
-// forgetObjects drops what is in custody no more.
-func (k *Keeper) forgetObjects(ids []wire.ObjectID) {
-	var gone []*entry
+// forgetOthers drops all objects but those that are in custody.
+func (k *Keeper) forgetOthers(ids []wire.ObjectID) {
+	kept := make(map[wire.ObjectID]bool, len(ids))
+	for _, id := range ids {
+		kept[id] = true
+	}
 	k.mu.Lock()
+	var others []wire.ObjectID
 	for id := range k.objects {
-		if !slices.Contains(ids, id) {
-			gone = append(gone, k.forget(func(e *entry) bool { return e.object == id })...)
+		if !kept[id] {
+			others = append(others, id)
 		}
 	}
-	maps.DeleteFunc(k.objects, func(id wire.ObjectID, _ *object) bool { return !slices.Contains(ids, id) })
 	k.mu.Unlock()
-	if err := k.unwrite(gone); err != nil {
+	if len(others) == 0 {
+		return
+	}
+	if err := k.drop(func(e *entry) bool { return !kept[e.object] }, others...); err != nil {
 		k.Log.Warn("custody: forgetting extents", "error", err)
 	}
+}
+
+// dropObject forgets an object and its extents.
+func (k *Keeper) dropObject(id wire.ObjectID) error {
+	k.mu.Lock()
+	_, there := k.objects[id]
+	k.mu.Unlock()
+	if !there {
+		return nil
+	}
+	return k.drop(func(e *entry) bool { return e.object == id }, id)
+}
+
+// drop forgets extents, and objects that have none any more, on disk too.
+func (k *Keeper) drop(which func(*entry) bool, objects ...wire.ObjectID) error {
+	k.mu.Lock()
+	gone := k.forget(which)
+	for _, id := range objects {
+		delete(k.objects, id)
+	}
+	k.mu.Unlock()
+	return k.unwrite(gone)
 }
 
 // forget drops extents and returns them. Those that are being worked on keep
