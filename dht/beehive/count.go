@@ -35,6 +35,12 @@ func (c *Counter[K]) Add(key K, n uint32) {
 	c.counts = append(c.counts, Count[K]{key, n})
 }
 
+// Has reports whether a key is counted.
+func (c *Counter[K]) Has(key K) bool {
+	_, ok := c.index[key]
+	return ok
+}
+
 func saturated(a, b uint32) uint32 { return a + min(b, ^uint32(0)-a) }
 
 // purge makes room by at least half.

@@ -21,4 +21,7 @@ const (
 	// as each copy is sent once, by somebody, it is also what each peer sends
 	// and receives on average.
 	PushBytesPerSecond = 40_000
+	// RecordBytes is what a name takes on the wire: a record set with its
+	// signatures and NSEC3, and the key.
+	RecordBytes = 700
 )

@@ -79,6 +79,18 @@ func (t *Table[P]) Remove(c Contact[P]) {
 	}
 }
 
+// Demote turns to another contact in place of a slow one, which stays as the last
+// resort, and reports whether there is another.
+func (t *Table[P]) Demote(c Contact[P]) bool {
+	slot := t.Slot(t.self.At.Shared(c.At), c.At.Digit(min(t.self.At.Shared(c.At), Digits-1)))
+	if len(slot) < 2 || slot[0].Peer != c.Peer {
+		return false
+	}
+	copy(slot, slot[1:])
+	slot[len(slot)-1] = c
+	return true
+}
+
 // Next returns the contact that is asked for a key next: it shares at least one
 // more digit with it than this peer, or lies nearer. Without one this peer is
 // the nearest that it knows: the key's home.

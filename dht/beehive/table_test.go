@@ -119,13 +119,14 @@ func TestTallyAddsUpAllPeers(t *testing.T) {
 	for range 6 {
 		for i := range tallies {
 			for row := tables[i].Depth() - 1; row >= 0; row-- {
-				var sum Summary
+				var sums []*Summary
 				for digit := range Base {
 					if slot := tables[i].Slot(row, digit); len(slot) > 0 {
-						sum.Add(tallies[slot[0].Peer].At(row + 1))
+						sums = append(sums, tallies[slot[0].Peer].At(row+1))
 					}
 				}
-				tallies[i].Set(row, &sum)
+				total := Total(tallies[i].At(row+1), sums)
+				tallies[i].Set(row, &total)
 			}
 		}
 	}
@@ -133,5 +134,35 @@ func TestTallyAddsUpAllPeers(t *testing.T) {
 		if s := tallies[i].At(0); s.Peers != peers || s.Records() != peers*(peers-1)/2+2*peers {
 			t.Fatalf("peer %d sees %d peers, %.0f records", i, s.Peers, s.Records())
 		}
+	}
+}
+
+func TestLiarsAreCountedAsTheUsual(t *testing.T) {
+	honest := Summary{Peers: 100, Unasked: 5000}
+	liar := Summary{Peers: 1 << 60, Unasked: 1 << 60}
+	total := Total(&honest, []*Summary{&honest, &liar, &honest})
+	if total.Peers != 300 || total.Records() != 15000 {
+		t.Errorf("%d peers and %.0f records with a liar among three contacts", total.Peers, total.Records())
+	}
+	small := Summary{Peers: 1}
+	large := Summary{Peers: 9, Unasked: 500}
+	if total := Total(&small, []*Summary{&large}); total.Peers != 9 || total.Records() != 500 {
+		t.Errorf("chance is taken for a lie: %+v", total)
+	}
+}
+
+func TestASlowContactIsTheLastResort(t *testing.T) {
+	table := NewTable(Contact[int]{0, Point{}})
+	a, b := Contact[int]{1, Point{0: 0x10, 5: 1}}, Contact[int]{2, Point{0: 0x10, 5: 2}}
+	table.Add(a)
+	if table.Demote(a) {
+		t.Error("turned to another contact where there is none")
+	}
+	table.Add(b)
+	if !table.Demote(a) || table.Slot(0, 1)[0] != b || table.Slot(0, 1)[1] != a {
+		t.Errorf("contacts %v after the first was slow", table.Slot(0, 1))
+	}
+	if table.Demote(a) || table.Demote(Contact[int]{3, Point{}}) {
+		t.Error("a contact that is not in use was demoted")
 	}
 }

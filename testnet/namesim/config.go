@@ -35,12 +35,9 @@ const (
 	namesMax = 4_000_000
 	cellsMax = 1 << 35
 
-	// recordBytes is what a name takes on the wire and on disk: a record set
-	// with its signatures and NSEC3, key and version included.
-	recordBytes = 700
 	// countBytes is what a count of one name takes in a report, sumBytes what
 	// a sum over peers takes, with the question for it.
-	countBytes = 36
+	countBytes = 72
 	sumBytes   = 300
 	// link is what a message takes from one peer to another, slow how long a
 	// peer waits for one that is dead before it has a stream to another, and sendTime

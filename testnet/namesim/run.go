@@ -147,20 +147,21 @@ func (s *simulation) addUp() {
 	for i := range s.peers {
 		p := &s.peers[i]
 		for row := p.table.Depth() - 1; row >= 0; row-- {
-			var sum beehive.Summary
+			sums := make([]*beehive.Summary, 0, beehive.Base)
 			for d := range beehive.Base {
 				if slot := p.table.Slot(row, d); len(slot) > 0 {
-					sum.Add(s.peers[slot[0].Peer].tally.At(row + 1))
+					sums = append(sums, s.peers[slot[0].Peer].tally.At(row+1))
 				}
 			}
-			p.tally.Set(row, &sum)
+			total := beehive.Total(p.tally.At(row+1), sums)
+			p.tally.Set(row, &total)
 		}
 	}
 }
 
 // place has each peer move the records that it is home to.
 func (s *simulation) place() {
-	budget := beehive.PushBytesPerSecond * tickSeconds / recordBytes
+	budget := beehive.PushBytesPerSecond * tickSeconds / beehive.RecordBytes
 	for i := range s.peers {
 		p := &s.peers[i]
 		moves := p.homes.Plan(&p.judge, float64(budget))
@@ -206,7 +207,7 @@ func (s *simulation) sample(hops float64) {
 		Hops:       hops,
 		StoredMean: float64(sum) / peers / names,
 		StoredMax:  float64(most) / names,
-		PushBytes:  float64(s.pushed) * recordBytes / peers / tickSeconds,
+		PushBytes:  float64(s.pushed) * beehive.RecordBytes / peers / tickSeconds,
 	})
 }
 
