@@ -62,14 +62,21 @@ func startMember(t testing.TB, n int, store kv.Store) *member {
 
 func startPatient(t testing.TB, n int, store kv.Store, patience time.Duration) *member {
 	t.Helper()
+	return startWith(t, n, store, func(c *Config) { c.patience = patience })
+}
+
+func startWith(t testing.TB, n int, store kv.Store, change func(*Config)) *member {
+	t.Helper()
 	h, err := p2p.New(hostConfig(n))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	d, err := New(context.Background(), Config{
-		Host: h, Store: store, Heads: testRule{}, Records: testRecordRule{}, LoopbackOK: true, patience: patience, rpcLimit: busyMachine,
-	})
+	c := Config{
+		Host: h, Store: store, Heads: testRule{}, Records: testRecordRule{}, LoopbackOK: true, patience: busyMachine, rpcLimit: busyMachine,
+	}
+	change(&c)
+	d, err := New(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +93,14 @@ func (m *member) stop() {
 // startMembers starts n peers that know each other.
 func startMembers(t testing.TB, n int) []*member {
 	t.Helper()
+	return startMembersWith(t, n, func(*Config) {})
+}
+
+func startMembersWith(t testing.TB, n int, change func(*Config)) []*member {
+	t.Helper()
 	members := make([]*member, n)
 	for i := range members {
-		members[i] = startMember(t, i, kvtest.NewMemory())
+		members[i] = startWith(t, i, kvtest.NewMemory(), change)
 	}
 	var joined sync.WaitGroup
 	for _, m := range members[1:] {

@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"github.com/atollnet/atoll/dht/replica"
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
@@ -66,13 +67,16 @@ type Config struct {
 	Store kv.Store // keeps records over restarts, under prefix 'd'; nil: in memory
 	Heads HeadRule
 	// Records judges name and denial records; nil: there are none. Stored, if
-	// not nil, is told of each one that this peer took, from whomever; it must
-	// return at once.
+	// not nil, is told of each one that this peer took, from whomever, or to
+	// which a copy here has changed; it must return at once.
 	Records RecordRule
 	Stored  func(wire.RecordKind, wire.RecordID)
 	// LoopbackOK says that the network lies on one machine or in one test:
 	// any mixture of addresses is welcome and every peer serves.
 	LoopbackOK bool
+	// Others returns further peers that take part and live, for copies of popular
+	// records; may be nil.
+	Others func() []wire.PeerID
 	// Bootstrap returns peers to turn to when none is known; may be nil.
 	Bootstrap func() []peer.AddrInfo
 	Log       *slog.Logger // nil: silent
@@ -80,6 +84,8 @@ type Config struct {
 	// Tests, which must not take a busy machine for dead peers, set these in
 	// place of lateAfter and rpcTimeout.
 	patience, rpcLimit time.Duration
+	// cachingTick takes the place of beehive.TickSeconds in tests.
+	cachingTick time.Duration
 }
 
 // DHT is this peer's part of the network's table. All of its methods are safe
@@ -94,6 +100,8 @@ type DHT struct {
 	table     *table
 	held      *records.ValueStore // the records held for others, as the library keeps them
 	patience  time.Duration       // lateAfter
+	replicas  *replica.Replicas
+	doubts    doubts
 	suspects  suspects
 	meets     chan peer.ID
 	news      chan wire.ExtentID
@@ -118,6 +126,7 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 		meets:     make(chan peer.ID, meetsMax),
 		news:      make(chan wire.ExtentID, newsMax),
 		repairs:   make(chan struct{}, repairsMax),
+		doubts:    newDoubts(),
 	}
 	d.patience = lateAfter
 	if c.patience != 0 {
@@ -136,7 +145,10 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 			rules[string(kind)] = recordJudge{rule: c.Records}
 		}
 	}
-	d.held = records.NewValueStore(d.table, rules, 0)
+	d.replicas = replica.New(replica.Config{
+		Self: c.Host.Self(), Network: c.Host, Contacts: cached{d}, Records: cached{d}, Taken: d.taken, Log: d.log, Tick: c.cachingTick,
+	})
+	d.held = records.NewValueStore(watched{d.table, d.replicas.Changed}, rules, 0)
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if d.kad, err = kad.New(c.Host.Guarded(streamLimits), d.options(rules)...); err != nil {
 		d.cancel()
@@ -144,6 +156,7 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 	}
 	d.run(d.meet)
 	d.run(d.republish)
+	d.run(d.replicas.Run)
 	return d, nil
 }
 
@@ -157,7 +170,7 @@ func (d *DHT) options(rules record.Validator) []kad.Option {
 	opts := []kad.Option{
 		kad.ProtocolPrefix(prefix),
 		kad.Validator(rules),
-		kad.Datastore(d.table),
+		kad.Datastore(watched{d.table, d.replicas.Changed}),
 		kad.MaxRecordAge(0), // heads do not expire
 		kad.ProviderManagerOpts(records.ProvideValidity(providerValidity), records.ProviderAddrTTL(providerAddrTTL), records.Cache(cache)),
 		kad.WithCustomMessageSender(func(host.Host, []protocol.ID) pb.MessageSenderWithDisconnect { return d.messenger }),

@@ -169,6 +169,9 @@ func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 	defer cancel()
 	poll := newPoll(d, headKey(object), headValidator{d.config.Heads})
 	poll.best = d.table.floor(ctx, object)
+	if value, found := d.ahead(poll.key, poll.judge); found && poll.offer(value) {
+		return value, d.raised(d.table.raiseFloor(ctx, object, value))
+	}
 	nearest, err := poll.run(ctx)
 	best := poll.result()
 	if best == nil {
@@ -177,9 +180,10 @@ func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("dht: head of %s: %w", object, err)
 	}
-	if err := d.table.raiseFloor(ctx, object, best); err != nil && !errors.Is(err, ErrOlder) {
+	if err := d.raised(d.table.raiseFloor(ctx, object, best)); err != nil {
 		return nil, fmt.Errorf("dht: head of %s: %w", object, err)
 	}
+	d.replicas.Asked(poll.key)
 	d.mend(poll.stale(nearest), record.MakePutRecord(poll.key, best))
 	return best, nil
 }

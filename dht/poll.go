@@ -68,10 +68,10 @@ func (h *poll) valid(value []byte) bool {
 	return known || h.judge.Validate(h.key, value) == nil
 }
 
-func (h *poll) offer(value []byte) {
+func (h *poll) offer(value []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.offerLocked(value)
+	return h.offerLocked(value)
 }
 
 // offerLocked takes a valid record into account and reports whether it is as new

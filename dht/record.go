@@ -159,6 +159,9 @@ func (d *DHT) Record(ctx context.Context, kind wire.RecordKind, id wire.RecordID
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
 	p := newPoll(d, recordKey(kind, id), recordJudge{d.config.Records, d.table.nameFloor(ctx, kind, id)})
+	if value, found := d.nearer(ctx, p); found {
+		return value, d.raised(d.table.raiseNameFloor(ctx, kind, id, value))
+	}
 	nearest, err := p.run(ctx)
 	best := p.result()
 	if best == nil {
@@ -167,9 +170,10 @@ func (d *DHT) Record(ctx context.Context, kind wire.RecordKind, id wire.RecordID
 		}
 		return nil, fmt.Errorf("dht: record %s: %w", p.key, err)
 	}
-	if err := d.table.raiseNameFloor(ctx, kind, id, best); err != nil && !errors.Is(err, ErrOlder) {
+	if err := d.raised(d.table.raiseNameFloor(ctx, kind, id, best)); err != nil {
 		return nil, fmt.Errorf("dht: record %s: %w", p.key, err)
 	}
+	d.replicas.Asked(p.key)
 	d.mend(p.stale(nearest), record.MakePutRecord(p.key, best))
 	return best, nil
 }

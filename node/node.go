@@ -78,6 +78,7 @@ type Node struct {
 
 	names    names
 	resolver atomic.Pointer[resolver.Resolver] // names.resolver, once it is there: the DHT tells it of records
+	company  atomic.Pointer[census.Census]     // census, once it is there: the DHT asks it for peers
 }
 
 // Open takes the data directory, opens everything in it, and joins the network.
@@ -129,7 +130,7 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 	if err != nil {
 		return errs.Hint(errs.Wrap("start network", "", err), "is another program using the port? see --listen")
 	}
-	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{}, Records: recordRule{}, Stored: n.recordStored, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
+	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{}, Records: recordRule{}, Stored: n.recordStored, Others: n.others, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
 		return err
 	}
 	n.census, err = census.New(census.Config{
@@ -138,6 +139,7 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 		Others: n.dht.Peers,
 		News:   func(i census.Info) { n.dht.Meet(i.Peer) },
 	})
+	n.company.Store(n.census)
 	return err
 }
 

@@ -47,6 +47,20 @@ func (n *Node) live() (others int) {
 	return others
 }
 
+// others returns the other peers that answer, none before the census has begun.
+func (n *Node) others() (peers []wire.PeerID) {
+	c := n.company.Load()
+	if c == nil {
+		return nil
+	}
+	for _, i := range c.Known() {
+		if !i.Suspect {
+			peers = append(peers, i.Peer)
+		}
+	}
+	return peers
+}
+
 // alone reports whether this peer knows no other.
 func (n *Node) alone() bool { return n.live() == 0 }
 

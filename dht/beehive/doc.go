@@ -12,7 +12,7 @@
 //   - Table routes lookups and counts one digit nearer, and says to whom a push
 //     goes next, so that it reaches each peer of its level once.
 //
-// A simulation (testnet/namesim) runs this very code; the daemon does not run it
-// yet. It must never read a clock, draw randomness, start a goroutine, depend
-// on map order or do I/O.
+// Package replica runs it in the daemon, and a simulation (testnet/namesim) the
+// very same code. It must never read a clock, draw randomness, start a goroutine,
+// depend on map order or do I/O.
 package beehive
