@@ -45,7 +45,7 @@ func (r *ring) archiveAt(ctx context.Context, m wire.PeerID, object wire.ObjectI
 	if err != nil {
 		return err
 	}
-	head, verified, err := verifyHead(object, record.Bytes)
+	head, verified, err := r.checks.open(object, record.Bytes)
 	if err != nil {
 		return errs.New("archive", m.String(), errs.TooFew, err)
 	}

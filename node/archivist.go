@@ -144,7 +144,7 @@ func (n *Node) adopt(ctx context.Context, object wire.ObjectID, from wire.PeerID
 	if err != nil {
 		return err
 	}
-	head, verified, err := verifyHead(object, record.Bytes)
+	head, verified, err := n.ring.checks.open(object, record.Bytes)
 	if err != nil {
 		return err
 	}

@@ -51,9 +51,10 @@ type Node struct {
 	outbox  *outbox.Box // changes that wait for a ring
 
 	// The network.
-	host   *p2p.Host
-	dht    *dht.DHT
-	census *census.Census
+	host       *p2p.Host
+	dht        *dht.DHT
+	census     *census.Census
+	headChecks *headChecks // of what the DHT and rings bring
 
 	// What it does for its user.
 	links       *ringnet.Links
@@ -130,7 +131,8 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 	if err != nil {
 		return errs.Hint(errs.Wrap("start network", "", err), "is another program using the port? see --listen")
 	}
-	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{}, Records: recordRule{}, Stored: n.recordStored, Others: n.others, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
+	n.headChecks = newHeadChecks()
+	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{n.headChecks}, Records: recordRule{}, Stored: n.recordStored, Others: n.others, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
 		return err
 	}
 	n.census, err = census.New(census.Config{
@@ -177,7 +179,7 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 		return err
 	}
 	n.calls = ringnet.NewClient(n.host)
-	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, heads: newHeads(n.learned), changed: n.changed.add, others: n.live, log: n.log,
+	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, checks: n.headChecks, heads: newHeads(n.learned), changed: n.changed.add, others: n.live, log: n.log,
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),

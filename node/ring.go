@@ -40,6 +40,7 @@ type ring struct {
 	calls    *ringnet.Client
 	dht      *dht.DHT
 	archiver *archive.Archiver
+	checks   *headChecks
 	heads    *heads
 	others   func() int          // how many other peers are known and answer
 	changed  func(wire.ObjectID) // told of objects that have a newer version here, or are archived elsewhere; must not block
@@ -100,7 +101,7 @@ func (r *ring) hint(object wire.ObjectID) ([]byte, error) {
 
 // take checks a head record from elsewhere and remembers it.
 func (r *ring) take(ctx context.Context, object wire.ObjectID, value []byte) (known, error) {
-	head, verified, err := verifyHead(object, value)
+	head, verified, err := r.checks.open(object, value)
 	if err != nil {
 		return known{}, errs.New("read head", object.String(), errs.Damaged, err)
 	}
@@ -240,7 +241,7 @@ func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, e
 			record, err := ringnet.Ask[ringnet.Record](ctx, r.calls, m.Peer, ringnet.KindHead, ringnet.OfObject{Object: object})
 			var got known
 			if err == nil {
-				_, got.verified, err = verifyHead(object, record.Bytes)
+				got.verified, err = r.checks.verify(object, record.Bytes)
 			}
 			if err == nil && bft.Compare(got.verified, k.verified) < 0 {
 				r.relay(ctx, m.Peer, object, k)
@@ -343,23 +344,6 @@ func (r *ring) inOrder(k known) []wire.PeerID {
 		order[i] = members[(k.leader+i)%len(members)].Peer
 	}
 	return order
-}
-
-// headRule judges the head records of the DHT.
-type headRule struct{}
-
-func (headRule) Check(object wire.ObjectID, value []byte) error {
-	_, _, err := verifyHead(object, value)
-	return err
-}
-
-func (headRule) Newer(object wire.ObjectID, a, b []byte) bool {
-	_, x, errX := verifyHead(object, a)
-	_, y, errY := verifyHead(object, b)
-	if errX != nil || errY != nil {
-		return errX == nil
-	}
-	return bft.Compare(x, y) > 0
 }
 
 // verifyHead checks a head record, every signature of it.
