@@ -12,6 +12,10 @@ const (
 	// newsMax bounds the new extents that wait to be advertised; those above
 	// it are advertised by the next sweep.
 	newsMax = 4096
+	// newsPause is about how long a new extent waits before it is advertised:
+	// who stores it waits for a receipt from each of its holders, and all of them
+	// would look for the same peers at that moment.
+	newsPause = 2 * time.Second
 	// advertiseRate bounds the advertisements, some eleven messages each: a few
 	// at once, so that what is new is found soon, then one a second. In half
 	// a day that is 43,000 extents, 700 GB; a peer with more takes longer,
@@ -41,9 +45,15 @@ func (d *DHT) Advertise(list ExtentLister) {
 // within seconds unless thousands are.
 func (d *DHT) Announce(extent wire.ExtentID) {
 	select {
-	case d.news <- extent:
+	case d.news <- news{extent, time.Now().Add(jitter(d.newsPause))}:
 	default:
 	}
+}
+
+// news is an extent that is new here.
+type news struct {
+	extent wire.ExtentID
+	due    time.Time // when to advertise it
 }
 
 func (d *DHT) advertise(ctx context.Context, list ExtentLister) {
@@ -51,8 +61,11 @@ func (d *DHT) advertise(ctx context.Context, list ExtentLister) {
 	rate := p2p.NewBuckets[struct{}](p2p.Rate{PerSecond: advertisePerSecond, Burst: advertiseBurst}, time.Now)
 	for {
 		select {
-		case extent := <-d.news:
-			d.provideQuietly(ctx, extent)
+		case n := <-d.news:
+			if !sleep(ctx, time.Until(n.due)) {
+				return
+			}
+			d.provideQuietly(ctx, n.extent)
 		case <-time.After(time.Until(s.next)):
 			extent, ok, err := s.step(time.Now())
 			if err != nil {

@@ -140,7 +140,7 @@ func (d *DHT) raise(ctx context.Context, key string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return d.raised(d.table.raiseFloor(ctx, object, value))
+	return d.saw(ctx, object, value)
 }
 
 // taken says that a newer name or denial record has come.

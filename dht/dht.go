@@ -104,8 +104,10 @@ type DHT struct {
 	doubts    doubts
 	suspects  suspects
 	meets     chan peer.ID
-	news      chan wire.ExtentID
+	news      chan news
+	newsPause time.Duration // newsPause, but in tests
 	repairs   chan struct{}
+	floors    chan struct{} // holds one element when floors are to be made durable
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -124,9 +126,11 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 		id:        p2p.ToLibp2p(c.Host.Self()),
 		messenger: newMessenger(c.Host, kadProtocol),
 		meets:     make(chan peer.ID, meetsMax),
-		news:      make(chan wire.ExtentID, newsMax),
+		news:      make(chan news, newsMax),
+		newsPause: newsPause,
 		repairs:   make(chan struct{}, repairsMax),
 		doubts:    newDoubts(),
+		floors:    make(chan struct{}, 1),
 	}
 	d.patience = lateAfter
 	if c.patience != 0 {
@@ -157,6 +161,7 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 	d.run(d.meet)
 	d.run(d.republish)
 	d.run(d.replicas.Run)
+	d.run(d.syncFloors)
 	return d, nil
 }
 

@@ -146,6 +146,7 @@ func TestLookupMendsWhatItFindsStale(t *testing.T) {
 func TestAdvertiserBringsSweepsAndNews(t *testing.T) {
 	members := startMembers(t, 4)
 	holder := members[1]
+	holder.newsPause = time.Millisecond
 	holder.Advertise(func(wire.ExtentID, int) ([]wire.ExtentID, error) { return nil, nil })
 	holder.Announce(extent(5))
 	ctx, cancel := context.WithTimeout(t.Context(), busyMachine)

@@ -83,11 +83,10 @@ func (v headValidator) newer(key string, a, b []byte) bool {
 func (d *DHT) PutHead(ctx context.Context, object wire.ObjectID, value []byte) (confirmed int, err error) {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
-	key := headKey(object)
-	if err := (headValidator{d.config.Heads}).Validate(key, value); err != nil {
+	rec, err := d.makeHead(object, value)
+	if err != nil {
 		return 0, err
 	}
-	rec := record.MakePutRecord(key, value)
 	if err := d.keep(ctx, object, rec); err != nil {
 		return 0, fmt.Errorf("dht: put head of %s: %w", object, err)
 	}
@@ -109,13 +108,22 @@ func (d *DHT) spread(ctx context.Context, rec *recpb.Record) (confirmed int, err
 
 // keep stores a record of this peer's own here.
 func (d *DHT) keep(ctx context.Context, object wire.ObjectID, rec *recpb.Record) error {
-	switch err := d.held.Put(ctx, string(rec.Key), rec); {
-	case errors.Is(err, records.ErrOldRecord):
-		return ErrOlder
-	case err != nil && !errors.Is(err, errTableFull): // the floor has room for it in any case
+	if err := d.hold(ctx, rec); err != nil {
 		return err
 	}
 	return d.table.raiseFloor(ctx, object, rec.Value)
+}
+
+// hold puts a record of this peer's own into its table. That the table is full
+// is no error: the floor has room for it in any case.
+func (d *DHT) hold(ctx context.Context, rec *recpb.Record) error {
+	switch err := d.held.Put(ctx, string(rec.Key), rec); {
+	case errors.Is(err, records.ErrOldRecord):
+		return ErrOlder
+	case err != nil && !errors.Is(err, errTableFull):
+		return err
+	}
+	return nil
 }
 
 // putAll puts a record to all peers at once and returns how many confirmed. It
@@ -170,7 +178,7 @@ func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 	poll := newPoll(d, headKey(object), headValidator{d.config.Heads})
 	poll.best = d.table.floor(ctx, object)
 	if value, found := d.ahead(poll.key, poll.judge); found && poll.offer(value) {
-		return value, d.raised(d.table.raiseFloor(ctx, object, value))
+		return value, d.saw(ctx, object, value)
 	}
 	nearest, err := poll.run(ctx)
 	best := poll.result()
@@ -180,7 +188,7 @@ func (d *DHT) Head(ctx context.Context, object wire.ObjectID) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("dht: head of %s: %w", object, err)
 	}
-	if err := d.raised(d.table.raiseFloor(ctx, object, best)); err != nil {
+	if err := d.saw(ctx, object, best); err != nil {
 		return nil, fmt.Errorf("dht: head of %s: %w", object, err)
 	}
 	d.replicas.Asked(poll.key)

@@ -239,33 +239,3 @@ func (t *table) putProvider(ctx context.Context, k ds.Key, value []byte) error {
 	}
 	return t.Batching.Put(ctx, k, value)
 }
-
-func floorKey(object wire.ObjectID) ds.Key { return ds.RawKey(floorPrefix + object.String()) }
-
-// floor returns the newest head of the object that this peer has put or looked
-// up, or nil.
-func (t *table) floor(ctx context.Context, object wire.ObjectID) []byte {
-	value, err := t.Batching.Get(ctx, floorKey(object))
-	if err != nil {
-		return nil
-	}
-	return value
-}
-
-// raiseFloor notes, durably, that this peer has seen a head. It fails with
-// ErrOlder if it has seen a newer one.
-func (t *table) raiseFloor(ctx context.Context, object wire.ObjectID, head []byte) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	known := t.floor(ctx, object)
-	switch {
-	case bytes.Equal(known, head) && known != nil:
-		return nil
-	case known != nil && t.rule.Newer(object, known, head):
-		return ErrOlder
-	}
-	if err := t.Batching.Put(ctx, floorKey(object), head); err != nil {
-		return fmt.Errorf("dht: keep the floor: %w", err)
-	}
-	return t.Batching.Sync(ctx, floorKey(object))
-}

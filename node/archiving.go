@@ -60,6 +60,8 @@ func (r *ring) archiveAt(ctx context.Context, m wire.PeerID, object wire.ObjectI
 // archiveHere brings the tree of an object that this peer orders to other peers,
 // and publishes its head.
 func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
+	put := r.dht.PrepareHead(ctx, object)
+	defer put.Close()
 	hint, err := r.archiver.Archive(ctx, object)
 	if err != nil {
 		return err
@@ -77,8 +79,9 @@ func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
-	confirmed, err := r.dht.PutHead(ctx, object, value)
-	if needed := headCopies(r.others()); err == nil && confirmed < needed {
+	needed := headCopies(r.others())
+	confirmed, err := put.Put(value, needed)
+	if err == nil && confirmed < needed {
 		err = errs.Newf("publish head", object.String(), errs.TooFew, "%d peers confirmed it, %d are needed", confirmed, needed)
 	}
 	if errors.Is(err, dht.ErrOlder) {
@@ -88,7 +91,7 @@ func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
 }
 
 // headCopiesMin is how many peers must have confirmed a head record before this
-// peer may die. The DHT tries twenty.
+// peer may die. The DHT tries twenty, and waits for half of them.
 const headCopiesMin = 4
 
 // headCopies is headCopiesMin, or half of the others where there are few: some

@@ -41,15 +41,15 @@ func (r *ring) headAt(ctx context.Context, object wire.ObjectID, c api.Consisten
 
 // first is what a gateway does before it reads an object for the first time: it
 // asks the ring what is newest, and goes on with what it knows if that takes too
-// long.
-func (r *ring) first(ctx context.Context, object wire.ObjectID, k known) known {
+// long. It reports whether a quorum has said so: nobody need be asked again.
+func (r *ring) first(ctx context.Context, object wire.ObjectID, k known) (known, bool) {
 	r.heads.note(object, func(k *known) { k.asked = time.Now().Add(-headFresh) })
 	fresh, err := r.soon(ctx, object)
 	if err != nil {
 		r.noteStale(ctx)
-		return k
+		return k, false
 	}
-	return fresh
+	return fresh, true
 }
 
 // noteStale tells the user that nobody knows whether something is newer.

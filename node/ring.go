@@ -202,15 +202,16 @@ func (r *ring) newest(ctx context.Context, object wire.ObjectID) (known, error) 
 	if err != nil {
 		return k, err
 	}
+	proven := false
 	if k.asked.IsZero() {
-		k = r.first(ctx, object, k)
+		k, proven = r.first(ctx, object, k)
 	}
 	if k.verified.Ring.Index(r.self) >= 0 {
 		if own, here, err := r.local(object); here || err != nil {
 			return own, err
 		}
 	}
-	if time.Since(k.asked) < headFresh {
+	if proven || time.Since(k.asked) < headFresh {
 		return k, nil
 	}
 	asked := time.Now()

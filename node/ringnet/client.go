@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/atollnet/atoll/internal/frame"
@@ -26,7 +27,8 @@ const (
 // one costs more than most answers. All its methods are safe for concurrent
 // use.
 type Client struct {
-	net Network
+	net   Network
+	asked [kindsMax]atomic.Uint64 // by kind
 
 	mu     sync.Mutex
 	closed bool
@@ -43,6 +45,10 @@ type spare struct {
 func NewClient(net Network) *Client {
 	return &Client{net: net, spare: make(map[wire.PeerID][]*spare)}
 }
+
+// Asked returns how many questions of a kind were asked: tests hold round trips to
+// it.
+func (c *Client) Asked(k Kind) uint64 { return c.asked[k%kindsMax].Load() }
 
 // Close closes the streams that are kept open.
 func (c *Client) Close() {
@@ -80,6 +86,7 @@ func Listen[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q a
 }
 
 func listen[A any](ctx context.Context, c *Client, peer wire.PeerID, k Kind, q any, each func(a A, more bool) error) error {
+	c.asked[k%kindsMax].Add(1)
 	body := wire.Marshal(question{Kind: k, Body: wire.Marshal(q)})
 	heard := false
 	take := func(got answer) error {

@@ -25,6 +25,8 @@ const (
 	KindStatus                      // Status → StatusSigned
 	KindEvidence                    // OfObject → EvidenceList
 	KindWatch                       // Watch → News, again and again
+
+	kindsMax = 64 // more than there are
 )
 
 // Reserve asks whether a peer would order an object, and for the key that it
