@@ -269,3 +269,36 @@ func TestDoubtsAreBounded(t *testing.T) {
 		t.Errorf("%d records are compared at once, limit %d; %d are remembered, limit %d", compared, doubtsBurst, d.last.Len(), doubtsMax)
 	}
 }
+
+// The owner of a record sees on how many peers it is, and how it is copied.
+func TestTheStandingOfARecord(t *testing.T) {
+	members := hurried(t, 6)
+	id := recordID(1)
+	value := makeRecord(id, 1, time.Now().Add(time.Hour))
+	if _, err := members[0].PutRecord(t.Context(), wire.RecordName, id, value); err != nil {
+		t.Fatal(err)
+	}
+	s, err := members[0].Standing(t.Context(), wire.RecordName, id, value)
+	if err != nil || s.Holders != 5 || s.Level != LevelNearest || !s.Known || s.PerHour != 0 {
+		t.Errorf("right after it was put: %+v, %v", s, err)
+	}
+	for _, m := range members { // whoever is its home
+		until(t, "a record that is asked for is copied to every peer, and said to be", func() bool {
+			for _, other := range members {
+				if _, err := other.Record(t.Context(), wire.RecordName, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := m.Standing(t.Context(), wire.RecordName, id, value)
+			return err == nil && s.Holders == 5 && s.Level == 0 && s.PerHour > 0
+		})
+	}
+	newer := makeRecord(id, 2, time.Now().Add(time.Hour))
+	if s, err := members[0].Standing(t.Context(), wire.RecordName, id, newer); err != nil || s.Holders != 0 {
+		t.Errorf("of a record that nobody has yet: %+v, %v", s, err)
+	}
+	lone := startMember(t, 50, nil)
+	if s, err := lone.Standing(t.Context(), wire.RecordName, id, value); err == nil && s.Holders != 0 {
+		t.Errorf("of a peer that is alone: %+v", s)
+	}
+}

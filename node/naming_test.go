@@ -191,3 +191,21 @@ func TestNamesAreRegisteredUnderARoot(t *testing.T) {
 		t.Error("a zone that takes no registrations has taken one")
 	}
 }
+
+func TestTheStatusOfNames(t *testing.T) {
+	c := newClusterOf(t, 5, answering)
+	c.zone(0, api.NameZoneRequest{Label: "photos"})
+	c.name(0, api.NameChangeRequest{Op: "set", Name: "www.photos", Type: "A", TTL: 300, Data: []string{"192.0.2.7"}})
+	c.until("each name is seen on four other peers", func() bool {
+		s, err := c.user(0).NameStatus(t.Context(), api.NameListRequest{Zone: "photos"})
+		if err != nil || len(s.Names) == 0 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		return !slices.ContainsFunc(s.Names, func(n api.NameStatusLine) bool {
+			return n.Stored != 4 || n.Seen == nil || n.Put == nil || n.Seen.Before(*n.Put) || n.Level != 64 || n.Serial == 0
+		})
+	})
+	if _, err := c.user(0).NameStatus(t.Context(), api.NameListRequest{Zone: "none"}); errs.KindOf(err) != errs.NotFound {
+		t.Errorf("of no zone: %v", err)
+	}
+}

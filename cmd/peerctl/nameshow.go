@@ -133,13 +133,31 @@ func (a *app) printNameStatus(s api.NameStatus) error {
 		return err
 	}
 	for _, n := range s.Names {
-		put := "not put since peerd started"
-		if n.Put != nil {
-			put = "put " + n.Put.Local().Format(time.DateTime)
-		}
-		if err := a.print("%-30s on %s, %s, signed until %s", n.Name, count(n.Stored, "peer", "peers"), put, n.Expires.Local().Format(time.DateTime)); err != nil {
+		if err := a.print("%-30s on %s, %s, %s, signed until %s", n.Name, count(n.Stored, "peer", "peers"), seenOf(n), popularityOf(n), n.Expires.Local().Format(time.DateTime)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// seenOf says when a name was last seen at other peers.
+func seenOf(n api.NameStatusLine) string {
+	if n.Seen == nil {
+		return "not seen elsewhere since peerd started"
+	}
+	return "seen elsewhere " + n.Seen.Local().Format(time.DateTime)
+}
+
+// popularityOf says how often a name is looked up, and where copies lie
+// therefore.
+func popularityOf(n api.NameStatusLine) string {
+	const nearest, digitBits = 64, 4
+	asked := fmt.Sprintf("%.1f lookups an hour", n.Popularity)
+	switch {
+	case n.Level >= nearest:
+		return asked + ", no copies ahead of use"
+	case n.Level == 0:
+		return asked + ", copied to every peer"
+	}
+	return fmt.Sprintf("%s, level %d: copied to 1 in %d peers", asked, n.Level, 1<<(digitBits*min(n.Level, 15)))
 }

@@ -113,6 +113,15 @@ func (h *Homes[K]) Rate(key K) float64 {
 	return 0
 }
 
+// Seen returns the queries for a record in an interval: those that are expected,
+// or those of this one so far if they are more.
+func (h *Homes[K]) Seen(key K) float64 {
+	if i, ok := h.index[key]; ok {
+		return max(h.homes[i].estimate.rate(), h.homes[i].count)
+	}
+	return 0
+}
+
 // Move is a record whose level changes: to a lower one by pushing copies to
 // those that lack them, to a higher one by withdrawing.
 type Move[K comparable] struct {

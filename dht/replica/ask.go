@@ -83,41 +83,67 @@ func (r *Replicas) Asked(key string) {
 func (r *Replicas) Find(ctx context.Context, key string) (value []byte, found bool) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
+	found = r.towards(ctx, key, func(ctx context.Context, p wire.PeerID) ([]next, bool, error) {
+		a, err := ask[findAnswer](ctx, r.config.Network, p, FindProtocol, hopTimeout, findQuestion{Key: []byte(key)}, findBytesMax)
+		if err != nil || len(a.Value) == 0 {
+			return a.Next, false, err
+		}
+		if _, err := r.config.Records.Check(key, a.Value); err != nil {
+			r.refuse()
+			return nil, false, err
+		}
+		value = a.Value
+		return nil, true, nil
+	})
+	return value, found
+}
+
+// towards asks one peer for each digit of a key, as far as the answers lead, and
+// reports whether one was the last. A contact that fails is the last resort from
+// then on.
+func (r *Replicas) towards(ctx context.Context, key string, ask func(context.Context, wire.PeerID) (on []next, done bool, err error)) bool {
 	at := pointOfKey(key)
 	r.mu.Lock()
 	c, ok := r.table.Next(at)
 	r.mu.Unlock()
 	for range hopsMax {
 		if !ok || c.Peer == r.config.Self {
-			return nil, false
+			return false
 		}
-		a, err := ask[findAnswer](ctx, r.config.Network, c.Peer, FindProtocol, hopTimeout, findQuestion{Key: []byte(key)}, findBytesMax)
+		on, done, err := ask(ctx, c.Peer)
 		if err != nil {
 			r.mu.Lock()
 			r.table.Demote(c)
 			r.mu.Unlock()
-			return nil, false
+			return false
 		}
-		if len(a.Value) > 0 {
-			if _, err := r.config.Records.Check(key, a.Value); err != nil {
-				r.refuse()
-				return nil, false
-			}
-			return a.Value, true
+		if done {
+			return true
 		}
-		c, ok = r.nextHop(at, c, a)
+		c, ok = r.nextHop(at, c, on)
 	}
-	return nil, false
+	return false
 }
 
 // nextHop returns whom an answer names, if that is nearer to the key.
-func (r *Replicas) nextHop(key beehive.Point, asked beehive.Contact[wire.PeerID], a findAnswer) (beehive.Contact[wire.PeerID], bool) {
-	if len(a.Next) == 0 {
+func (r *Replicas) nextHop(key beehive.Point, asked beehive.Contact[wire.PeerID], on []next) (beehive.Contact[wire.PeerID], bool) {
+	if len(on) == 0 {
 		return asked, false
 	}
-	n := a.Next[0]
-	c := beehive.Contact[wire.PeerID]{Peer: n.Peer, At: pointOfPeer(n.Peer)}
-	return c, key.Nearer(c.At, asked.At) && r.config.Contacts.Learn(n.Peer, n.Addresses)
+	c := beehive.Contact[wire.PeerID]{Peer: on[0].Peer, At: pointOfPeer(on[0].Peer)}
+	return c, key.Nearer(c.At, asked.At) && r.config.Contacts.Learn(c.Peer, on[0].Addresses)
+}
+
+// hop returns whom this peer would ask for a key; nobody if it is its home.
+func (r *Replicas) hop(key string) []next {
+	r.mu.Lock()
+	c, ok := r.table.Next(pointOfKey(key))
+	r.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	addresses := r.config.Contacts.Addresses(c.Peer)
+	return []next{{Peer: c.Peer, Addresses: addresses[:min(len(addresses), addressesMax)]}}
 }
 
 // serveFind gives out a copy, or the record as its home, or the next contact.
@@ -127,12 +153,8 @@ func (r *Replicas) serveFind(ctx context.Context, _ wire.PeerID, s *p2p.Stream) 
 		if value, found := r.Own(key); found {
 			return findAnswer{Value: value}
 		}
-		r.mu.Lock()
-		c, ok := r.table.Next(pointOfKey(key))
-		r.mu.Unlock()
-		if ok {
-			addresses := r.config.Contacts.Addresses(c.Peer)
-			return findAnswer{Next: []next{{Peer: c.Peer, Addresses: addresses[:min(len(addresses), addressesMax)]}}}
+		if on := r.hop(key); on != nil {
+			return findAnswer{Next: on}
 		}
 		value, found := r.config.Records.Held(ctx, key)
 		if found {

@@ -31,7 +31,7 @@ func again[T any, P checked[T]](b []byte, max int) []byte {
 	return wire.Marshal(v)
 }
 
-// questions are all that the three protocols of questions carry.
+// questions are all that the protocols of questions carry.
 var questions = []struct {
 	example any
 	again   func(b []byte) []byte
@@ -44,6 +44,10 @@ var questions = []struct {
 	{done{}, func(b []byte) []byte { return again[done](b, 1) }},
 	{sumQuestion{Row: 1}, func(b []byte) []byte { return again[sumQuestion](b, sumBytesMax) }},
 	{sumAnswer{Peers: 10, Unasked: 7}, func(b []byte) []byte { return again[sumAnswer](b, sumBytesMax) }},
+	{standingQuestion{Key: []byte("/atoll-name/x")}, func(b []byte) []byte { return again[standingQuestion](b, findBytesMax) }},
+	{standingAnswer{PerHour: 1500, Level: 2}, func(b []byte) []byte { return again[standingAnswer](b, standingBytesMax) }},
+	{standingAnswer{Next: []next{{Peer: peerID(1), Addresses: []string{"/ip4/127.0.0.1/tcp/1"}}}},
+		func(b []byte) []byte { return again[standingAnswer](b, standingBytesMax) }},
 	{acknowledgement{Taken: 9}, func(b []byte) []byte { return again[acknowledgement](b, ackBytesMax) }},
 }
 

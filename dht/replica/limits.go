@@ -57,10 +57,11 @@ const (
 	addressesMax    = 16
 	addressBytesMax = 256
 
-	messageBytesMax = ValueBytesMax + KeyBytesMax + 64
-	findBytesMax    = ValueBytesMax + addressesMax*(addressBytesMax+8) + 128
-	reportBytesMax  = CountsMax*(KeyBytesMax+16) + 64
-	sumBytesMax     = (beehive.Buckets + 4) * 9
+	messageBytesMax  = ValueBytesMax + KeyBytesMax + 64
+	findBytesMax     = ValueBytesMax + addressesMax*(addressBytesMax+8) + 128
+	standingBytesMax = addressesMax*(addressBytesMax+8) + 128
+	reportBytesMax   = CountsMax*(KeyBytesMax+16) + 64
+	sumBytesMax      = (beehive.Buckets + 4) * 9
 	// messageCost is what a message takes of a budget at least, in bytes: each
 	// makes the one who gets it look for something. checkCost is what a record
 	// takes beside that whose signatures are to be checked.
@@ -87,9 +88,10 @@ var (
 		PerPeer: p2p.Rate{PerSecond: .5, Burst: 10}, PerGroup: p2p.Rate{PerSecond: 20, Burst: 200},
 		OpenPerPeer: 2, OpenTotal: LinksMax,
 	}
-	findLimits   = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 50, Burst: 500}, OpenPerPeer: 64, OpenTotal: 1024}
-	reportLimits = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 2, Burst: 100}, OpenPerPeer: 4, OpenTotal: 256}
-	sumLimits    = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 2, Burst: 50}, OpenPerPeer: 4, OpenTotal: 256}
+	findLimits     = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 50, Burst: 500}, OpenPerPeer: 64, OpenTotal: 1024}
+	standingLimits = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 50, Burst: 500}, OpenPerPeer: 16, OpenTotal: 256}
+	reportLimits   = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 2, Burst: 100}, OpenPerPeer: 4, OpenTotal: 256}
+	sumLimits      = p2p.Limits{PerPeer: p2p.Rate{PerSecond: 2, Burst: 50}, OpenPerPeer: 4, OpenTotal: 256}
 )
 
 const (

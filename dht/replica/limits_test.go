@@ -66,6 +66,8 @@ func TestOnePartOfTheKeysCannotTakeAllRoom(t *testing.T) {
 		}
 		p.drop(key(0))
 		p.end()
+		m.Replicas.mu.Lock()
+		defer m.Replicas.mu.Unlock()
 		if n := len(m.copies.cells); n != 0 {
 			t.Errorf("%d parts are counted where there are no copies", n)
 		}
@@ -261,7 +263,10 @@ func TestOldWordEndsALink(t *testing.T) {
 			t.Error("a copy is given out that may be ten seconds old")
 		}
 		time.Sleep(2 * time.Second)
-		if age := m.age(beehive.Digits, time.Now()); age > staleBase || m.Status().Links != 0 {
+		m.Replicas.mu.Lock()
+		age := m.age(beehive.Digits, time.Now())
+		m.Replicas.mu.Unlock()
+		if age > staleBase || m.Status().Links != 0 {
 			t.Errorf("passes on that its copies are %v old", age)
 		}
 		p.end()

@@ -10,10 +10,11 @@ import (
 
 // The protocols, one version each.
 const (
-	LineProtocol   = "/atoll/copies/1"
-	FindProtocol   = "/atoll/copies-find/1"
-	ReportProtocol = "/atoll/copies-report/1"
-	SumProtocol    = "/atoll/copies-sum/1"
+	LineProtocol     = "/atoll/copies/1"
+	FindProtocol     = "/atoll/copies-find/1"
+	ReportProtocol   = "/atoll/copies-report/1"
+	SumProtocol      = "/atoll/copies-sum/1"
+	StandingProtocol = "/atoll/copies-standing/1"
 )
 
 var (
@@ -100,7 +101,11 @@ func (a *findAnswer) check() error {
 	if len(a.Value) > ValueBytesMax || len(a.Next) > 1 || len(a.Value) > 0 && len(a.Next) > 0 {
 		return fmt.Errorf("replica: %w: an answer of %d bytes and %d peers", errMessage, len(a.Value), len(a.Next))
 	}
-	for _, n := range a.Next {
+	return checkNext(a.Next)
+}
+
+func checkNext(on []next) error {
+	for _, n := range on {
 		if len(n.Addresses) > addressesMax {
 			return fmt.Errorf("replica: %w: %d addresses", errMessage, len(n.Addresses))
 		}
@@ -111,6 +116,30 @@ func (a *findAnswer) check() error {
 		}
 	}
 	return nil
+}
+
+// standingQuestion asks how a record stands.
+type standingQuestion struct {
+	_   struct{} `cbor:",toarray"`
+	Key []byte
+}
+
+func (q *standingQuestion) check() error { return (&findQuestion{Key: q.Key}).check() }
+
+// standingAnswer is how it stands at its home, or who is to be asked next.
+type standingAnswer struct {
+	_       struct{} `cbor:",toarray"`
+	PerHour uint64   // lookups, in thousandths
+	Level   uint64
+	Next    []next // at most one
+}
+
+func (a *standingAnswer) check() error {
+	level := a.Level <= uint64(beehive.Digits) || a.Level == uint64(beehive.AtHome)
+	if !level || len(a.Next) > 1 || len(a.Next) > 0 && (a.Level > 0 || a.PerHour > 0) {
+		return fmt.Errorf("replica: %w: level %d and %d peers", errMessage, a.Level, len(a.Next))
+	}
+	return checkNext(a.Next)
 }
 
 // report tells how often records were asked for.

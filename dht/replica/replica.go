@@ -84,7 +84,9 @@ type Replicas struct {
 	relay  chan struct{} // counts of others wait to be passed on; capacity 1
 	rouse  chan struct{} // the table has changed; capacity 1
 	judge  beehive.Judge // of the one goroutine that ticks
-	homes  *beehive.Homes[string]
+
+	homesMu sync.Mutex // guards homes; taken before mu
+	homes   *beehive.Homes[string]
 
 	mu        sync.Mutex // guards what follows, and all entries, links and lines
 	table     *beehive.Table[wire.PeerID]
@@ -151,6 +153,7 @@ func (r *Replicas) Run(ctx context.Context) {
 	handle(FindProtocol, findLimits, r.serveFind)
 	handle(ReportProtocol, reportLimits, r.serveReport)
 	handle(SumProtocol, sumLimits, r.serveSum)
+	handle(StandingProtocol, standingLimits, r.serveStanding)
 	r.work.Go(func() { r.keep(ctx) })
 	r.ticks(ctx)
 	r.work.Wait()

@@ -74,7 +74,9 @@ func (r *Replicas) report(ctx context.Context) {
 	r.mu.Unlock()
 	for _, c := range home {
 		if _, found := r.config.Records.Held(ctx, c.Key); found { // others count what they like
+			r.homesMu.Lock()
 			r.homes.Count(c.Key, c.N)
+			r.homesMu.Unlock()
 		}
 	}
 	for _, to := range order {
@@ -145,7 +147,9 @@ func (r *Replicas) endInterval(ctx context.Context) {
 	if err != nil {
 		r.log.Warn("cannot count the records held", "error", err)
 	}
+	r.homesMu.Lock()
 	own := r.homes.EndInterval(all)
+	r.homesMu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tally.SetOwn(own)
@@ -163,17 +167,27 @@ func (r *Replicas) isHome(key string) bool {
 // own copies.
 func (r *Replicas) place(ctx context.Context) {
 	budget := beehive.PushBytesPerSecond * r.config.Tick.Seconds() / beehive.RecordBytes
-	for _, m := range r.homes.Plan(&r.judge, budget) {
+	r.homesMu.Lock()
+	moves := r.homes.Plan(&r.judge, budget)
+	r.homesMu.Unlock()
+	for _, m := range moves {
 		if !r.isHome(m.Key) || !r.placeAt(ctx, m.Key, m.To) {
-			r.homes.Forget(m.Key)
+			r.forgetHome(m.Key)
 		}
 	}
 	for _, key := range r.placed() {
 		if _, held := r.config.Records.Held(ctx, key); !held || !r.isHome(key) {
-			r.homes.Forget(key)
+			r.forgetHome(key)
 			r.placeAt(ctx, key, beehive.AtHome)
 		}
 	}
+}
+
+// forgetHome notes that a record is not placed any more.
+func (r *Replicas) forgetHome(key string) {
+	r.homesMu.Lock()
+	defer r.homesMu.Unlock()
+	r.homes.Forget(key)
 }
 
 func (r *Replicas) placed() []string {

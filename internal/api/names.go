@@ -131,13 +131,13 @@ type NameStatus struct {
 // NameStatusLine is how one published name is.
 type NameStatusLine struct {
 	Name       string     `json:"name"`
-	Stored     int        `json:"stored"` // peers that confirmed it last
+	Stored     int        `json:"stored"` // other peers among the nearest that have it now; of many names, that had it last
 	Put        *time.Time `json:"put"`    // when that was; null: not since this peer started
 	Seen       *time.Time `json:"seen"`   // when another peer was last seen to have it
 	Serial     uint64     `json:"serial"`
 	Expires    time.Time  `json:"expires"`
-	Popularity float64    `json:"popularity"` // questions a second that this peer has seen
-	Level      int        `json:"level"`      // of its replication: the digits that holders share with it; 64: only the nearest hold it
+	Popularity float64    `json:"popularity"` // lookups in an hour, of all peers, as the nearest one says
+	Level      int        `json:"level"`      // of its replication: the digits that holders share with it; 0: every peer; 64: only the nearest hold it
 }
 
 // NameAnchors is what a validator trusts.

@@ -63,10 +63,11 @@ type Owner struct {
 	known  int       // how many peers there were then
 }
 
-// told is what became of the last put of a record.
+// told is what is known of a record at other peers.
 type told struct {
-	confirmed int
-	at        time.Time
+	confirmed int       // that had it when it was last put, or looked for
+	at        time.Time // when it was last put
+	seen      time.Time // when one was last seen to have it
 }
 
 // Open opens the zones in the store.

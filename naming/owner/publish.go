@@ -266,7 +266,24 @@ func (o *Owner) refs(z *Zone) (refs []Ref) {
 func (o *Owner) tell(id wire.RecordID, confirmed int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.told[id] = told{confirmed, o.config.Now()}
+	now := o.config.Now()
+	t := told{confirmed: confirmed, at: now, seen: o.told[id].seen}
+	if confirmed > 0 {
+		t.seen = now
+	}
+	o.told[id] = t
+}
+
+// Seen notes how many other peers have a record now.
+func (o *Owner) Seen(id wire.RecordID, holders int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.told[id]
+	t.confirmed = holders
+	if holders > 0 {
+		t.seen = o.config.Now()
+	}
+	o.told[id] = t
 }
 
 // aging reports whether signatures of a zone are to be made anew.

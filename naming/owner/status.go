@@ -15,8 +15,9 @@ type Status struct {
 	ID         wire.RecordID
 	Serial     uint64
 	Expiration uint32
-	Confirmed  int       // peers that confirmed its last put
-	Put        time.Time // when that was; zero: not since the start
+	Confirmed  int       // other peers that had it when it was last put, or looked for
+	Put        time.Time // when it was put; zero: not since the start
+	Seen       time.Time // when another peer was last seen to have it; zero: not since the start
 }
 
 // Status returns the published names of a zone, by name.
@@ -34,7 +35,7 @@ func (o *Owner) Status(label string) (all []Status) {
 				continue
 			}
 			t := o.told[id]
-			all = append(all, Status{Name: name, ID: id, Serial: m.Serial, Expiration: m.Expiration, Confirmed: t.confirmed, Put: t.at})
+			all = append(all, Status{Name: name, ID: id, Serial: m.Serial, Expiration: m.Expiration, Confirmed: t.confirmed, Put: t.at, Seen: t.seen})
 		}
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
