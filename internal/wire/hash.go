@@ -39,6 +39,9 @@ func Derive(c Context, parts ...[]byte) (out [HashSize]byte) {
 	if len(material) <= guts.ChunkSize {
 		return deriveChunk(c, material)
 	}
+	if len(material) <= groupBytes {
+		return deriveGroup(c, material)
+	}
 	blake3.DeriveKey(out[:], string(c), material)
 	return out
 }
@@ -54,6 +57,22 @@ func deriveChunk(c Context, material []byte) (out [HashSize]byte) {
 		binary.LittleEndian.PutUint32(out[4*i:], w)
 	}
 	return out
+}
+
+// groups are the buffers that deriveGroup hashes from.
+var groups = sync.Pool{New: func() any { return new([groupBytes]byte) }}
+
+// deriveGroup is DeriveKey for material of several chunks that vectors hash at
+// once, as the nodes of trees are. The library starts goroutines for it.
+func deriveGroup(c Context, material []byte) [HashSize]byte {
+	key := contextKey(c)
+	group := groups.Get().(*[groupBytes]byte)
+	defer groups.Put(group)
+	copy(group[:], material)
+	n := guts.CompressBuffer(group, len(material), &key, 0, guts.FlagDeriveKeyMaterial)
+	n.Flags |= guts.FlagRoot
+	out := guts.WordsToBytes(guts.CompressNode(n))
+	return [HashSize]byte(out[:HashSize])
 }
 
 // contextKeys holds the hash of each context that was used. Contexts are

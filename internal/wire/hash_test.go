@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"testing"
 
 	"lukechampine.com/blake3"
@@ -8,12 +9,16 @@ import (
 
 // The short way and the library's give the same hashes.
 func TestDeriveIsDeriveKey(t *testing.T) {
-	material := make([]byte, 3000)
+	material := make([]byte, groupBytes+3000)
 	for i := range material {
-		material[i] = byte(i * i)
+		material[i] = byte(i * i >> 3)
+	}
+	lengths := []int{4095, 4096, 4097, groupBytes - 1025, groupBytes - 1, groupBytes, groupBytes + 1, len(material)}
+	for n := range 3000 {
+		lengths = append(lengths, n)
 	}
 	for _, c := range []Context{ContextObject, ContextNode, "atoll/v1/a context that is longer than one block of the hash, which has sixty-four bytes"} {
-		for n := range material {
+		for _, n := range lengths {
 			var want [HashSize]byte
 			blake3.DeriveKey(want[:], string(c), material[:n])
 			if got := Derive(c, material[:n]); got != want {
@@ -24,9 +29,21 @@ func TestDeriveIsDeriveKey(t *testing.T) {
 }
 
 func BenchmarkDerive(b *testing.B) {
-	material := make([]byte, 200)
-	for b.Loop() {
-		Derive(ContextDecision, material)
+	for _, n := range []int{200, 6000, 16000} {
+		b.Run(fmt.Sprintf("bytes=%d", n), func(b *testing.B) {
+			material := make([]byte, n)
+			for b.Loop() {
+				Derive(ContextDecision, material)
+			}
+		})
+	}
+}
+
+// A goroutine for each part of what is named would show here.
+func TestDeriveAllocatesNothing(t *testing.T) {
+	node := make([]byte, TreeNodeBytesMax)
+	if n := testing.AllocsPerRun(20, func() { Derive(ContextNode, node) }); n > 1 {
+		t.Errorf("%.0f allocations for a node", n)
 	}
 }
 
