@@ -50,6 +50,14 @@ func (r *Replica) propose() {
 	}
 }
 
+// mayGather reports whether the next batch may wait for another Step, as a
+// version has just been committed. Without that, users who write all the time
+// would be ordered in two halves, or one and then all others: those who come back
+// first are under way while the rest come back.
+func (r *Replica) mayGather() bool {
+	return r.gather && r.out.Commit != nil && !r.over && r.isLeader() && !r.state.Changing && !r.run.active() && r.decided == nil
+}
+
 // mustBeginWith returns the decision that this view has to repeat, if it is
 // about the next version.
 func (r *Replica) mustBeginWith() *Decision {

@@ -32,6 +32,11 @@ type Config struct {
 	// suspected; it doubles with each view that fails, up to timeoutMilliMax.
 	// 0: timeoutMilliDefault.
 	TimeoutMilli uint32
+	// Gather lets a leader that has committed a version wait with the next
+	// proposal for another Step, which the host calls when Effects.Gather says so:
+	// a little later, so that users who were answered come along with those who
+	// wait already.
+	Gather bool
 }
 
 const (
@@ -71,6 +76,7 @@ type Replica struct {
 	key    wire.Signer
 	verify Verifier
 	base   uint32 // milliseconds, see Config.TimeoutMilli
+	gather bool   // see Config.Gather
 
 	begin committed // the version that this epoch begins with
 	ready []bool    // by member: it is known to hold that version
@@ -134,7 +140,7 @@ func New(c Config, s Saved) (*Replica, error) {
 	}
 	n := len(c.Ring.Members)
 	r := &Replica{
-		ring: c.Ring, ringID: c.Ring.ID(), first: c.Ring.Leader(0), self: c.Self, key: c.Key, verify: c.Verify, base: c.TimeoutMilli,
+		ring: c.Ring, ringID: c.Ring.ID(), first: c.Ring.Leader(0), self: c.Self, key: c.Key, verify: c.Verify, base: c.TimeoutMilli, gather: c.Gather,
 		state: s.State, ready: make([]bool, n),
 		known: make(map[wire.VersionID]*Proposal), stored: make(map[wire.VersionID]bool),
 		votes: newTally(n), later: newTally(n),

@@ -55,6 +55,10 @@ type Effects struct {
 	Send  []Send
 	Serve []Serve
 
+	// Gather asks for another Step soon, with inputs or without: the leader
+	// proposes what waits only then.
+	Gather bool
+
 	Execute *Execute // replaces an earlier one that has not been answered
 	Timer   *Timer   // replaces the earlier one
 
@@ -120,7 +124,11 @@ func (r *Replica) Step(now int64, inputs ...Input) Effects {
 		r.take(in)
 	}
 	r.advance()
-	r.propose()
+	if r.mayGather() {
+		r.out.Gather = true
+	} else {
+		r.propose()
+	}
 	r.forward()
 	r.setTimer()
 	if r.dirty {

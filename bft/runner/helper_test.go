@@ -43,6 +43,7 @@ type toy struct {
 	err   error         // returned by Execute
 	gate  chan struct{} // if not nil, Execute waits for it
 	wrong bool          // gives wrong roots
+	slow  time.Duration // what Execute takes
 }
 
 var errToy = errors.New("toy executor broke")
@@ -61,8 +62,11 @@ func (x *toy) Genesis(_ context.Context, g bft.Genesis) (Execution, error) {
 
 func (x *toy) Execute(ctx context.Context, object wire.ObjectID, parent State, env Env, updates [][]byte) (Execution, error) {
 	x.mu.Lock()
-	err, gate, wrong := x.err, x.gate, x.wrong
+	err, gate, wrong, slow := x.err, x.gate, x.wrong, x.slow
 	x.mu.Unlock()
+	if slow > 0 {
+		<-time.After(slow)
+	}
 	if gate != nil {
 		select {
 		case <-gate:

@@ -26,10 +26,13 @@ type seat struct {
 	mu      sync.Mutex // guards what follows
 	items   []item
 	submits int // of items
+	awaited int // how many submits end gather; 0: it does not wait
 	working bool
 	waiters map[wire.Hash][]chan<- answer
 	timer   *time.Timer // nil if none runs
 	token   uint64      // of timer
+
+	gathered chan struct{} // capacity 1: awaited submits are there
 
 	// The rest belongs to the goroutine at work.
 	replica *bft.Replica
@@ -37,6 +40,7 @@ type seat struct {
 	result  result                  // of the last execution
 	others  map[wire.VersionID]bool // proposals stored for the version after the newest
 	trouble error                   // of the last execution
+	commits pace
 
 	questions []item // of readers, that wait until they can be answered
 }
@@ -68,6 +72,7 @@ func newSeat(h *Host, stands standing) *seat {
 	return &seat{
 		host: h, object: stands.ring.Object, stands: stands, ring: stands.ring, self: self,
 		waiters: make(map[wire.Hash][]chan<- answer), others: make(map[wire.VersionID]bool),
+		gathered: make(chan struct{}, 1),
 	}
 }
 
@@ -114,11 +119,12 @@ func (s *seat) discard() {
 // errForgotten is what a host tells itself: the seat is no longer its object's.
 var errForgotten = errors.New("seat forgotten")
 
-// take returns what waits, or marks the seat as not at work.
-func (s *seat) take() (todo, bool) {
+// take returns what waits, or marks the seat as not at work. With again there is
+// something to do though nothing waits.
+func (s *seat) take(again bool) (todo, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.items) == 0 && (s.replica != nil || s.self < 0) {
+	if len(s.items) == 0 && !again && (s.replica != nil || s.self < 0) {
 		s.working = false
 		return todo{}, false
 	}
@@ -152,13 +158,16 @@ type todo struct {
 // work carries out what waits, until nothing does.
 func (s *seat) work() {
 	defer s.host.work.Done()
-	for {
+	for again := false; ; {
 		if s.host.ctx.Err() != nil {
 			s.dropQuestions(ErrClosed)
 			s.fail(ErrClosed)
 			return
 		}
-		t, more := s.take()
+		if again {
+			s.gather()
+		}
+		t, more := s.take(again)
 		if !more {
 			s.settle()
 			return
@@ -171,7 +180,8 @@ func (s *seat) work() {
 			return
 		}
 		s.enlistQuestions(t.asked)
-		switch err := s.step(t.inputs); {
+		var err error
+		switch again, err = s.step(t.inputs); {
 		case errors.Is(err, errSucceeded):
 			return
 		case err != nil:
@@ -221,7 +231,7 @@ func (s *seat) load() error {
 	}
 	s.replica, err = bft.New(bft.Config{
 		Ring: s.ring, Self: s.self, Key: wire.NewKey(s.stands.member.Seed),
-		TimeoutMilli: uint32(s.host.Timeout.Milliseconds()),
+		TimeoutMilli: uint32(s.host.Timeout.Milliseconds()), Gather: true,
 	}, saved)
 	s.saved = saved.State
 	for _, p := range saved.Proposals {
@@ -231,30 +241,32 @@ func (s *seat) load() error {
 }
 
 // step gives inputs to the replica and carries out the effects, executions
-// included, whose results are inputs again.
-func (s *seat) step(inputs []bft.Input) error {
+// included, whose results are inputs again. With again there must be another
+// step.
+func (s *seat) step(inputs []bft.Input) (again bool, err error) {
 	if s.self < 0 {
-		return nil
+		return false, nil
 	}
 	if err := s.load(); err != nil {
-		return err
+		return false, err
 	}
 	for {
 		e := s.replica.Step(s.host.Clock().UnixMilli(), inputs...)
 		if err := s.carryOut(e); err != nil {
-			return err
+			return false, err
 		}
 		if s.replica.Over() {
 			s.succeed(e.Left)
-			return errSucceeded
+			return false, errSucceeded
 		}
 		s.answerQuestions()
 		if e.Execute == nil {
-			return nil
+			return e.Gather, nil
 		}
+		s.commits.begin(time.Now())
 		inputs = []bft.Input{s.execute(*e.Execute)}
 		if s.host.ctx.Err() != nil {
-			return ErrClosed
+			return false, ErrClosed
 		}
 	}
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/wire"
@@ -79,6 +80,10 @@ func (s *seat) submit(id wire.Hash, update []byte, answers chan<- answer) (bool,
 	s.waiters[id] = append(s.waiters[id], answers)
 	s.items = append(s.items, item{input: bft.Submit{Update: update}})
 	s.submits++
+	if s.awaited > 0 && s.submits >= s.awaited {
+		s.awaited = 0
+		s.gathered <- struct{}{} // there is room: gather takes it before it waits again
+	}
 	return true, nil
 }
 
@@ -106,6 +111,10 @@ func (s *seat) answer(e bft.Effects) {
 	}
 	for _, id := range e.Failed {
 		s.resolve(id, answer{err: s.trouble})
+	}
+	if e.Commit != nil {
+		waited := len(s.waiters)
+		defer func() { s.commits.end(time.Now(), waited-len(s.waiters)) }()
 	}
 	if c := e.Commit; c != nil && len(s.waiters) > 0 {
 		proofs := c.Batch.Prove()
