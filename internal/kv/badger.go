@@ -83,6 +83,9 @@ func (s *store) Update(fn func(Writer) error) error {
 			return err
 		}
 		s.resident.touch(w.budget.bulk)
+		if w.large {
+			defer s.files.wrote()
+		}
 		return classifyWrite(s.resident.mayUnmap(txn.Commit))
 	})
 }
@@ -128,6 +131,7 @@ func (s *store) Close() error {
 	s.stop()
 	s.calls.Wait()
 	s.collecting.Wait()
+	defer s.files.close()
 	if s.faulted.Load() {
 		// Badger may wait for a lock that will not come free. All is synced.
 		return errors.Join(s.sync(), fmt.Errorf("%w: %s was not closed in order, since the disk did not give a page of it", ErrDamaged, s.dir))
@@ -201,6 +205,7 @@ type writer struct {
 	reader
 	budget   Budget
 	sets     bool // something is set, not only deleted
+	large    bool // something of it goes to a value file
 	scanning bool
 }
 
@@ -218,6 +223,7 @@ func (w *writer) Set(key, value []byte) error {
 		return err
 	}
 	w.sets = true
+	w.large = w.large || len(value) >= ValueSmallMax
 	return classifyWrite(w.txn.Set(key, value))
 }
 

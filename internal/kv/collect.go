@@ -53,6 +53,7 @@ func (s *store) collectOne() error {
 	hold := txn.NewIterator(badger.IteratorOptions{})
 	err := s.db.RunValueLogGC(collectDeadRatio)
 	if err == nil {
+		s.files.wrote()
 		if err := s.sync(); err != nil {
 			return fmt.Errorf("after moving values: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 const (
 	logSuffix        = ".mem"
+	logName          = "%05d" + logSuffix
 	valueSuffix      = ".vlog"
 	valueName        = "%06d" + valueSuffix
 	valueHeaderBytes = 20
