@@ -39,7 +39,7 @@ type queue struct {
 func newQueue(members int) *queue {
 	return &queue{
 		lines: make([][]*request, members), byID: make(map[wire.Hash]int),
-		recent: make([]wire.Hash, 0, recentMax), ordered: make(map[wire.Hash]bool),
+		ordered: make(map[wire.Hash]bool),
 	}
 }
 

@@ -195,7 +195,7 @@ func (r *Replica) restoreHead(s Saved) error {
 	}
 	r.head, r.ready[r.self] = r.begin, true
 	if c := s.Commit; c != nil {
-		if err := c.verify(Commit, r.ring, r.verify); err != nil {
+		if err := c.verify(Commit, r.ring, stored); err != nil {
 			return fmt.Errorf("%w: %w", ErrSaved, err)
 		}
 		d := c.Decision

@@ -73,8 +73,9 @@ func (c custodied) Changed() (objects []wire.ObjectID) {
 	return objects
 }
 
-// changedPerTick bounds the objects that custody looks at again at a time.
-const changedPerTick = 4096
+// changedPerTick bounds the objects that custody looks at again at a time: of
+// thousands that are written at once, each is looked at now and then.
+const changedPerTick = 128
 
 // State implements keeper.Objects. A member looks at its own log; who is none,
 // at what it has seen last, so that an idle object costs no traffic.

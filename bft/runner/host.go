@@ -40,8 +40,8 @@ var (
 // Limits of a Host.
 const (
 	// SeatsIdleMax is the most objects that are kept in memory while nothing
-	// waits, so that the next update need not load them.
-	SeatsIdleMax = 256
+	// waits, so that the next update need not load them, at some kilobytes each.
+	SeatsIdleMax = 1024
 	// InboxBytesPerPeerMax is the most bytes of messages of one peer that wait,
 	// over all objects.
 	InboxBytesPerPeerMax = 8 << 20
