@@ -105,6 +105,7 @@ type Replica struct {
 
 	// About views.
 	suspected bool          // this member suspects the leader of View
+	insists   bool          // and is alone in that: the others may have ordered before it came what it waits for
 	suspects  []wire.View   // by member: 1 + the highest view it suspects
 	changes   []*ViewChange // by member: the newest for View or a later one
 	failed    uint          // views since the last commit

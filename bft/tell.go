@@ -14,7 +14,8 @@ func (r *Replica) tellAll() {
 	}
 	r.tell(All)
 	for _, waits := range r.queue.oldest(resendMax) {
-		r.send(All, &Request{Update: waits.update, Again: r.queue.wasOrdered(waits.update)})
+		insists := r.insists && r.queue.byID[waits.id] == r.self
+		r.send(All, &Request{Update: waits.update, Again: insists || r.queue.wasOrdered(waits.update)})
 	}
 }
 

@@ -66,6 +66,7 @@ func (r *Replica) timeout(token uint64) {
 		r.run.phase = idle
 	}
 	if second && r.waitingForLeader() {
+		r.insists = r.suspected && !r.behind()
 		r.suspectLeader()
 	}
 	r.tellAll()
@@ -76,7 +77,7 @@ func (r *Replica) timeout(token uint64) {
 // content takes back this member's own suspicion, as what it waited for has
 // come, and lets the timer start anew for what waits next.
 func (r *Replica) content() {
-	r.suspected = false
+	r.suspected, r.insists = false, false
 	r.suspects[r.self] = 0
 	r.timer.on = false
 }

@@ -434,3 +434,21 @@ func TestAnUpdateThatComesAgainIsAnswered(t *testing.T) {
 		})
 	}
 }
+
+// The member that is asked again may have restarted since, or have joined: it
+// does not remember what the others do.
+func TestAnUpdateThatComesAgainToARestartedMember(t *testing.T) {
+	for who := range 4 {
+		virtual(t, func(t *testing.T) {
+			c := newCluster(t, 4)
+			defer c.stopAll()
+			object := c.create(newGenesis("home", 4))
+			c.submit(0, object, "u")
+			synctest.Wait()
+			c.stop(who)
+			c.start(who)
+			c.submitWithin(2*viewChange, who, object, "u")
+			c.submitWithin(0, who, object, "v")
+		})
+	}
+}
