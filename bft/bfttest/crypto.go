@@ -10,7 +10,10 @@ import (
 // signer stands in for a private key.
 type signer struct{ public wire.PublicKey }
 
-func newSigner(member int) signer { return signer{wire.PublicKey{'k', byte(member + 1)}} }
+// newSigner returns a peer's ring key of an epoch: each has its own.
+func newSigner(peer int, e wire.Epoch) signer {
+	return signer{wire.PublicKey{'k', byte(peer + 1), byte(e), byte(e >> 8)}}
+}
 
 // Public implements wire.Signer.
 func (s signer) Public() wire.PublicKey { return s.public }
@@ -48,11 +51,17 @@ func checksum(key wire.PublicKey, t wire.Tag, body []byte) uint64 {
 	return h
 }
 
-// newRing returns a ring of n members of the simulation.
+// newRing returns the first ring of the simulation, of the peers 0 to n-1.
 func newRing(n int, salt uint64) bft.RingCert {
 	r := bft.RingCert{Object: wire.ObjectID(wire.Derive(wire.ContextObject, wire.Uint64(salt))), Epoch: 1}
 	for i := range n {
-		r.Members = append(r.Members, bft.Member{Peer: wire.PeerID{'p', byte(i + 1)}, Key: newSigner(i).public})
+		r.Members = append(r.Members, newMember(i, r.Epoch))
 	}
 	return r
+}
+
+func peerID(peer int) wire.PeerID { return wire.PeerID{'p', byte(peer + 1)} }
+
+func newMember(peer int, e wire.Epoch) bft.Member {
+	return bft.Member{Peer: peerID(peer), Key: newSigner(peer, e).public}
 }

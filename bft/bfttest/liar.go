@@ -45,13 +45,13 @@ func starved(update []byte) bool { return update[len(update)-1]%3 == 0 }
 // lie sends what a member that lies says instead: most of the time what its
 // replica says, so that it stays in the game, else something else, each member
 // being told another thing.
-func (n *node) lie(to int, m bft.Message) {
+func (n *node) lie(ring bft.RingCert, to int, m bft.Message) {
 	w := n.world
 	switch w.Lie {
 	case Delays:
 		for _, other := range w.nodes {
-			if other.member == to {
-				w.carryLate(n, other, m, almostMilli)
+			if other.peer == to {
+				w.carryLate(n, other, ring.Epoch, m, almostMilli)
 			}
 		}
 		return
@@ -59,46 +59,49 @@ func (n *node) lie(to int, m bft.Message) {
 		if len(w.heard) == 0 {
 			w.heard = append(w.heard, m)
 		}
-		w.route(n, to, w.heard[w.random.IntN(len(w.heard))])
+		w.route(n, ring.Epoch, to, w.heard[w.random.IntN(len(w.heard))])
 		fallthrough
 	case Starves:
-		w.route(n, to, m)
+		w.route(n, ring.Epoch, to, m)
 		return
 	}
 	if w.random.IntN(4) > 0 {
-		w.route(n, to, m)
+		w.route(n, ring.Epoch, to, m)
 		return
 	}
-	key := newSigner(n.member)
+	key := newSigner(n.peer, ring.Epoch)
 	switch m := m.(type) {
 	case *bft.PrePrepare:
-		w.route(n, to, n.equivocate(m, key))
+		w.route(n, ring.Epoch, to, n.equivocate(ring, m, key))
 	case *bft.Vote:
-		w.route(n, to, n.otherVote(m, key))
+		w.route(n, ring.Epoch, to, n.otherVote(m, key))
 	case *bft.ViewChange:
-		w.route(n, to, n.otherChange(m, key))
+		w.route(n, ring.Epoch, to, n.otherChange(ring, m, key))
 	case *bft.Suspect:
-		w.route(n, to, &bft.Suspect{View: m.View + wire.View(w.random.IntN(3))})
+		w.route(n, ring.Epoch, to, &bft.Suspect{View: m.View + wire.View(w.random.IntN(3))})
 	case *bft.Data:
-		w.route(n, to, &bft.Data{Proposal: n.disk.any(w, m.Proposal), Commit: m.Commit})
+		w.route(n, ring.Epoch, to, &bft.Data{Proposal: n.disk.any(w, m.Proposal), Commit: m.Commit})
 	case *bft.Announce:
-		w.route(n, to, n.forge(m.Commit))
+		w.route(n, ring.Epoch, to, n.forge(m.Commit, key))
 	case *bft.Progress:
-		w.route(n, to, &bft.Progress{Version: m.Version + wire.Version(w.random.IntN(3)), View: m.View})
+		w.route(n, ring.Epoch, to, &bft.Progress{Version: m.Version + wire.Version(w.random.IntN(3)), View: m.View})
 	} // the rest is kept silent about
 }
 
 // equivocate proposes the same batch at another time, properly executed and
 // signed.
-func (n *node) equivocate(m *bft.PrePrepare, key signer) bft.Message {
+func (n *node) equivocate(ring bft.RingCert, m *bft.PrePrepare, key signer) bft.Message {
 	other := *m
 	p := &other.Proposal
 	p.Decision.TimeUnixMilli += 1 + n.world.random.Int64N(3)
-	root := wire.NodeHash{'r', 'o', 'o', 't'}
+	root := firstRoot
+	if base := n.disk.saved.Base; base != nil {
+		root = base.State
+	}
 	if m.Parent != nil {
 		root = m.Parent.Decision.State
 	}
-	result := execute(bft.Execute{Root: root, Version: p.Decision.Version, TimeUnixMilli: p.Decision.TimeUnixMilli, Updates: p.Batch.Updates})
+	result := execute(bft.Execute{Root: root, Version: p.Decision.Version, TimeUnixMilli: p.Decision.TimeUnixMilli, Updates: p.Batch.Updates}, ring)
 	p.Decision.State = result.Root
 	other.Signature = bft.SignVote(key, bft.Prepare, bft.Ballot{View: m.View, Decision: p.Decision.ID()})
 	return &other
@@ -120,25 +123,25 @@ func (n *node) otherVote(m *bft.Vote, key signer) bft.Message {
 }
 
 // otherChange hides what was prepared, or says so for an older version.
-func (n *node) otherChange(m *bft.ViewChange, key signer) bft.Message {
+func (n *node) otherChange(ring bft.RingCert, m *bft.ViewChange, key signer) bft.Message {
 	other := *m
 	other.Prepared = nil
 	if log := n.disk.log; len(log) > 0 && n.world.random.IntN(2) == 0 {
 		other.Commit = log[n.world.random.IntN(len(log))].Commit
 	}
-	bft.SignViewChange(key, &other, n.world.ring.ID())
+	bft.SignViewChange(key, &other, ring.ID())
 	return &other
 }
 
 // forge shows a certificate of its own making: the right signers, and no
 // signatures but this member's.
-func (n *node) forge(c bft.Certificate) bft.Message {
+func (n *node) forge(c bft.Certificate, key signer) bft.Message {
 	c.Decision.Previous = c.Version()
 	c.Decision.Version++
 	c.Decision.TimeUnixMilli++
 	c.Signatures = append([]wire.Signature(nil), c.Signatures...)
 	for i := range c.Signatures {
-		c.Signatures[i] = bft.SignVote(newSigner(n.member), bft.Commit, c.Ballot())
+		c.Signatures[i] = bft.SignVote(key, bft.Commit, c.Ballot())
 	}
 	return &bft.Announce{Commit: c}
 }

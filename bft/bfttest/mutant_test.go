@@ -27,6 +27,15 @@ var mutants = []struct {
 		"a vote in a view that was left", "view.go", "if !newer(m, r.changes[from])", "if r.state.Changing = false; !newer(m, r.changes[from])", "TestRough|TestDividing",
 	},
 	{
+		"an epoch that ends and goes on", "epoch.go", "r.over = true", "r.over = false", "TestChanging",
+	},
+	{
+		"an epoch that begins with nothing", "replica.go", "if d := s.Base; d != nil {", "if d := s.Base; d != nil && d.Version == 0 {", "TestChanging",
+	},
+	{
+		"an epoch that ends and forgets what waits", "epoch.go", "r.out.Left = append(r.out.Left, waits.update)", "_ = waits", "TestChanging",
+	},
+	{
 		"a promise that is not durable", "step.go", "r.out.Sync = r.promises()", "r.out.Sync = false", "TestCrashing",
 	},
 }

@@ -4,34 +4,51 @@ import (
 	"slices"
 
 	"github.com/atollnet/atoll/bft"
-	"github.com/atollnet/atoll/internal/wire"
 )
 
-// node is a replica with its disk; a member that lies has two.
+// node is a peer with its disk, and the replica that it has as a member of a
+// ring; a peer that lies has two.
 type node struct {
-	world  *world
-	id     int // among the nodes
-	member int
-	lies   bool
+	world *world
+	id    int // among the nodes
+	peer  int
+	lies  bool
 
 	disk    disk
-	durable disk         // what a crash of the machine leaves for sure
-	replica *bft.Replica // nil while it is down
-	life    int          // counts boots, so that events of an earlier one are void
-	timer   uint64       // the token that counts
+	durable disk // what a crash of the machine leaves for sure
+	up      bool
+	replica *bft.Replica // nil while it is down, or no member
+	life    int          // counts replicas, so that events of an earlier one are void
+	crashes int
+	timer   uint64 // the token that counts
 	// submitted and not ordered yet; users send again after a crash
 	submitted [][]byte
 }
 
 // disk is what survives a crash.
 type disk struct {
+	ring  bft.RingCert // the newest that is known here
+	ends  []end        // of the epochs before
 	saved bft.Saved
 	log   []bft.Data // of the versions from 1
 }
 
-// boot starts the replica from the disk.
-func (n *node) boot() {
-	c := bft.Config{Ring: n.world.ring, Self: n.member, Key: newSigner(n.member), Verify: verify}
+// end is how an epoch ended: with the certificate that names the next ring.
+type end struct {
+	ring bft.RingCert
+	last bft.Certificate
+}
+
+// boot starts the peer from its disk, and the replica if it is a member; waiting
+// is what users want of it.
+func (n *node) boot(waiting [][]byte) {
+	n.up, n.replica = true, nil
+	n.life++
+	if !n.isMember() {
+		return
+	}
+	ring := n.disk.ring
+	c := bft.Config{Ring: ring, Self: ring.Index(peerID(n.peer)), Key: newSigner(n.peer, ring.Epoch), Verify: verify}
 	saved := n.disk.saved
 	switch n.world.Fault {
 	case Amnesia:
@@ -41,16 +58,23 @@ func (n *node) boot() {
 	}
 	r, err := bft.New(c, saved)
 	if err != nil {
-		n.world.watch.fail("member %d does not start again: %v", n.member, err)
+		n.world.watch.fail("peer %d does not start again: %v", n.peer, err)
 		return
 	}
 	n.replica = r
-	n.life++
 	n.step()
-	for _, u := range slices.Clone(n.submitted) {
-		if n.replica != nil {
-			n.step(bft.Submit{Update: u})
+	n.submit(waiting)
+}
+
+// submit gives updates to the replica, one after the other, as long as it is
+// there.
+func (n *node) submit(updates [][]byte) {
+	life := n.life
+	for _, u := range slices.Clone(updates) {
+		if n.replica == nil || n.life != life {
+			return // what is not taken is given to the next one
 		}
+		n.step(bft.Submit{Update: u})
 	}
 }
 
@@ -59,15 +83,16 @@ func (n *node) boot() {
 func (n *node) crash() {
 	if n.world.random.IntN(2) == 0 {
 		n.disk = n.durable
-		n.world.watch.lost(n.member, len(n.disk.log))
+		n.world.watch.lost(n.peer, len(n.disk.log))
 	}
-	n.replica = nil
+	n.up, n.replica = false, nil
+	n.crashes++
 	n.life++
 	n.world.report.Crashes++
 	life := n.life
 	n.world.after(n.world.random.Int64N(5000), func() {
-		if n.life == life && n.replica == nil {
-			n.boot()
+		if n.life == life && !n.up {
+			n.boot(n.submitted)
 		}
 	})
 }
@@ -80,28 +105,30 @@ func (n *node) step(inputs ...bft.Input) {
 	if n.lies {
 		inputs = n.hear(inputs)
 	}
-	e := n.replica.Step(w.now+int64(n.member)*40, inputs...)
+	ring := n.disk.ring
+	e := n.replica.Step(w.now+int64(n.peer)*40, inputs...)
 	if e.Fault != nil && !n.lies {
-		w.watch.fail("member %d: %v", n.member, e.Fault)
+		w.watch.fail("peer %d: %v", n.peer, e.Fault)
 	}
 	if !n.lies && w.chance(w.Crash) {
-		n.crashIn(e)
+		n.crashIn(ring, e)
 		return
 	}
 	n.persist(e)
-	n.say(e, len(e.Send))
-	n.start(e)
+	n.say(ring, e, len(e.Send))
+	n.start(e, ring)
+	n.succeed(e.Left)
 }
 
 // crashIn fails at a random point: before anything is written, after it is, or
 // when part has been said.
-func (n *node) crashIn(e bft.Effects) {
+func (n *node) crashIn(ring bft.RingCert, e bft.Effects) {
 	point := n.world.random.IntN(3)
 	if n.world.Fault == SaysFirst {
-		n.say(e, len(e.Send))
+		n.say(ring, e, len(e.Send))
 	} else if point > 0 {
 		n.persist(e)
-		n.say(e, (point-1)*len(e.Send)/2)
+		n.say(ring, e, (point-1)*len(e.Send)/2)
 	}
 	n.crash()
 }
@@ -129,7 +156,11 @@ func (n *node) write(e bft.Effects) {
 	n.world.report.Version = max(n.world.report.Version, p.Decision.Version)
 	n.world.report.View = max(n.world.report.View, c.Certificate.View)
 	if !n.lies {
-		n.world.watch.committed(n.member, n.world.ring, *c)
+		n.world.watch.committed(n.peer, n.disk.ring, *c)
+	}
+	if c.NextRing != nil {
+		n.disk.follow(*c)
+		n.world.report.Epoch = max(n.world.report.Epoch, n.disk.ring.Epoch)
 	}
 	n.ordered(c.Batch.Updates)
 	n.world.isolate(n)
@@ -148,32 +179,35 @@ func (n *node) ordered(updates [][]byte) {
 	})
 }
 
-// say sends the first count of the messages, and serves the log.
-func (n *node) say(e bft.Effects, count int) {
+// say sends the first count of the messages to members of the ring, and serves
+// the log.
+func (n *node) say(ring bft.RingCert, e bft.Effects, count int) {
+	self := ring.Index(peerID(n.peer))
 	for _, s := range e.Send[:count] {
-		for i := range n.world.ring.Members {
-			if i == n.member || s.To != i && s.To != bft.All {
+		for i := range ring.Members {
+			if i == self || s.To != i && s.To != bft.All {
 				continue
 			}
-			n.tell(i, s.Message)
+			n.tell(ring, i, s.Message)
 		}
 	}
 	for _, s := range e.Serve {
-		n.tell(s.To, &n.disk.log[s.Version-1])
+		n.tell(ring, s.To, &n.disk.log[s.Version-1])
 	}
 }
 
-func (n *node) tell(to int, m bft.Message) {
+func (n *node) tell(ring bft.RingCert, to int, m bft.Message) {
+	peer := peerOf(ring.Members[to])
 	if n.lies {
-		n.lie(to, m)
+		n.lie(ring, peer, m)
 		return
 	}
-	n.world.watch.said(n.member, m)
-	n.world.route(n, to, m)
+	n.world.watch.said(n.peer, ring.Epoch, m)
+	n.world.route(n, ring.Epoch, peer, m)
 }
 
 // start starts the timer and the execution that the effects ask for.
-func (n *node) start(e bft.Effects) {
+func (n *node) start(e bft.Effects, ring bft.RingCert) {
 	life := n.life
 	if t := e.Timer; t != nil {
 		n.timer = t.Token
@@ -188,19 +222,8 @@ func (n *node) start(e bft.Effects) {
 	if x := e.Execute; x != nil {
 		n.world.after(n.world.random.Int64N(5), func() {
 			if n.life == life {
-				n.step(execute(*x))
+				n.step(execute(*x, ring))
 			}
 		})
 	}
-}
-
-// execute is the executor: states are hashes of all that was executed.
-func execute(x bft.Execute) bft.Executed {
-	parts := [][]byte{x.Root[:], wire.Uint64(uint64(x.Version)), wire.Uint64(uint64(x.TimeUnixMilli))}
-	outcomes := make([][]byte, len(x.Updates))
-	for i, u := range x.Updates {
-		parts = append(parts, wire.Uint64(uint64(len(u))), u)
-		outcomes[i] = []byte{byte(i)}
-	}
-	return bft.Executed{Token: x.Token, Root: wire.NodeHash(wire.Derive(wire.ContextNode, parts...)), Outcomes: outcomes}
 }

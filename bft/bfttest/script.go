@@ -133,7 +133,7 @@ func (s *Script) found(n int) error {
 
 func (s *Script) boot(i int) (err error) {
 	n := s.nodes[i]
-	n.replica, err = bft.New(bft.Config{Ring: s.ring, Self: i, Key: newSigner(i), Verify: verify}, n.disk.saved)
+	n.replica, err = bft.New(bft.Config{Ring: s.ring, Self: i, Key: newSigner(i, s.ring.Epoch), Verify: verify}, n.disk.saved)
 	if err == nil {
 		s.step(i)
 	}
@@ -164,7 +164,7 @@ func (s *Script) step(i int, inputs ...bft.Input) {
 		if e.Execute == nil {
 			return
 		}
-		inputs = []bft.Input{execute(*e.Execute)}
+		inputs = []bft.Input{execute(*e.Execute, s.ring)}
 	}
 }
 
@@ -260,8 +260,8 @@ func (s *Script) equivocate(i int, updates []string) {
 		other := *m
 		other.Proposal.Decision.TimeUnixMilli++
 		d := &other.Proposal.Decision
-		d.State = execute(bft.Execute{Root: s.nodes[i].disk.saved.Root, Version: d.Version, TimeUnixMilli: d.TimeUnixMilli, Updates: m.Proposal.Batch.Updates}).Root
-		other.Signature = bft.SignVote(newSigner(i), bft.Prepare, bft.Ballot{View: view, Decision: d.ID()})
+		d.State = execute(bft.Execute{Root: s.nodes[i].disk.saved.Root, Version: d.Version, TimeUnixMilli: d.TimeUnixMilli, Updates: m.Proposal.Batch.Updates}, s.ring).Root
+		other.Signature = bft.SignVote(newSigner(i, s.ring.Epoch), bft.Prepare, bft.Ballot{View: view, Decision: d.ID()})
 		s.wire[k].message = &other
 		s.say("%d -> %d: %s instead", i, p.to, s.tell(&other))
 	}

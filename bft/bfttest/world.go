@@ -40,7 +40,11 @@ const (
 // Options describe a run. Probabilities are from 0 to 1.
 type Options struct {
 	Seed    uint64
-	Members int // 3f+1
+	Members int // of a ring, 3f+1
+	// Spares is how many peers there are beside the members of the first ring,
+	// and Change how likely somebody wants another ring, at each event.
+	Spares int
+	Change float64
 	// Liars is how many members have a twin with the same key and an opinion of
 	// its own, and change some of what they send; at most f in a sound run.
 	Liars int
@@ -70,6 +74,7 @@ type Report struct {
 	Steps   int          // of replicas
 	Version wire.Version // the newest
 	View    wire.View    // the highest
+	Epoch   wire.Epoch   // the newest
 	Crashes int
 	Virtual int64 // milliseconds
 }
@@ -78,13 +83,12 @@ type Report struct {
 type world struct {
 	Options
 	random *rand.Rand
-	ring   bft.RingCert
 	now    int64 // virtual milliseconds
 	events queue
 	order  uint64 // of events
 	calm   bool   // no more faults
 
-	nodes   []*node       // the members, then the twins of the first Liars
+	nodes   []*node       // the peers, then the twins of the first Liars
 	divided []int         // the part of the network that each node is in
 	muted   int64         // until when commit votes are lost
 	heard   []bft.Message // of late by those who lie; heardMax at the most
@@ -92,7 +96,11 @@ type world struct {
 	report  Report
 	updates int // submitted
 	seen    map[string]*history.Append
+	all     []*history.Append // of seen, in the order in which they came
 }
+
+// firstRoot is the state of version 0.
+var firstRoot = wire.NodeHash{'r', 'o', 'o', 't'}
 
 // start is when runs begin: any time but zero will do.
 const start = 1_000_000
@@ -103,6 +111,7 @@ func Run(o Options) (Report, error) {
 	w := newWorld(o)
 	for n := 0; n < o.Events && w.watch.err == nil; n++ {
 		w.trouble()
+		w.changeRing()
 		w.next()
 	}
 	w.settle()
@@ -117,19 +126,26 @@ func Run(o Options) (Report, error) {
 }
 
 func newWorld(o Options) *world {
+	peers := o.Members + o.Spares
 	w := &world{
-		Options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), ring: newRing(o.Members, o.Seed), now: start,
-		watch: newWatch(o.Members, o.Liars), seen: make(map[string]*history.Append),
+		Options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), now: start,
+		watch: newWatch(peers), seen: make(map[string]*history.Append),
 	}
-	for i := range o.Members + o.Liars {
-		n := &node{world: w, id: i, member: i % o.Members, lies: i%o.Members < o.Liars}
-		n.disk.saved.Root = wire.NodeHash{'r', 'o', 'o', 't'}
+	first := newRing(o.Members, o.Seed)
+	w.divided = make([]int, peers+o.Liars)
+	for i := range w.divided {
+		n := &node{world: w, id: i, peer: i % peers, lies: i%peers < o.Liars}
+		n.disk = disk{ring: first, saved: bft.Saved{Root: firstRoot}}
 		n.durable = n.disk
 		w.nodes = append(w.nodes, n)
-		n.boot()
 	}
-	w.divided = make([]int, len(w.nodes))
+	for _, n := range w.nodes {
+		n.boot(nil)
+	}
 	w.submitLater()
+	if o.Spares > 0 {
+		w.moveUsers()
+	}
 	return w
 }
 
@@ -162,23 +178,24 @@ func (w *world) chance(p float64) bool { return !w.calm && p > 0 && w.random.Flo
 // submitLater hands an update to some honest member now and then.
 func (w *world) submitLater() {
 	w.after(w.random.Int64N(100), func() {
-		if !w.calm {
-			w.submit(w.Liars + w.random.IntN(w.Members-w.Liars))
-			w.submitLater()
+		if w.calm {
+			return
 		}
+		if n := w.anyMember(); n != nil {
+			w.give(n, update(w.updates))
+		}
+		w.submitLater()
 	})
 }
 
-// submit hands a new update to a member.
-func (w *world) submit(member int) {
-	u := update(w.updates)
+// give hands a new update to a member.
+func (w *world) give(n *node, u []byte) {
 	w.updates++
-	if n := w.nodes[member]; n.replica != nil {
-		w.watch.submitted(u)
-		w.seen[string(u)] = &history.Append{Client: member, Began: w.now, Place: history.Unknown}
-		n.submitted = append(n.submitted, u)
-		n.step(bft.Submit{Update: u})
-	}
+	w.watch.submitted(u)
+	a := &history.Append{Client: n.peer, Began: w.now, Place: history.Unknown}
+	w.seen[string(u)], w.all = a, append(w.all, a)
+	n.submitted = append(n.submitted, u)
+	n.step(bft.Submit{Update: u})
 }
 
 // trouble divides the network now and then, and mends it.
@@ -209,12 +226,14 @@ func (w *world) settle() {
 	w.calm = true
 	clear(w.divided)
 	for _, n := range w.nodes {
-		if n.replica == nil {
-			n.boot()
+		if !n.up {
+			n.boot(n.submitted)
 		}
 	}
-	for i := w.Liars; i < w.Members; i++ {
-		w.submit(i)
+	for _, n := range w.nodes {
+		if !n.lies && n.replica != nil {
+			w.give(n, update(w.updates))
+		}
 	}
 	limit := w.now + patience
 	for w.watch.err == nil && !w.finished() {
@@ -232,7 +251,7 @@ const judgeMax = 10 * time.Second
 // ordered twice, as a crash may lead to, counts the first time.
 func (w *world) judge() {
 	places := 0
-	newest := slices.MaxFunc(w.nodes[w.Liars:w.Members], func(a, b *node) int { return cmp.Compare(len(a.disk.log), len(b.disk.log)) })
+	newest := slices.MaxFunc(w.nodes[w.Liars:w.Members+w.Spares], func(a, b *node) int { return cmp.Compare(len(a.disk.log), len(b.disk.log)) })
 	for _, v := range newest.disk.log {
 		for _, u := range v.Proposal.Batch.Updates {
 			if a := w.seen[string(u)]; a.Place == history.Unknown {
@@ -241,11 +260,9 @@ func (w *world) judge() {
 			}
 		}
 	}
-	all := make([]history.Append, 0, len(w.seen))
-	for i := range w.updates {
-		if a := w.seen[string(update(i))]; a != nil {
-			all = append(all, *a)
-		}
+	all := make([]history.Append, 0, len(w.all))
+	for _, a := range w.all {
+		all = append(all, *a)
 	}
 	if err := history.Linearizable(all, judgeMax); err != nil {
 		w.watch.fail("%v", err)
@@ -258,8 +275,8 @@ func update(n int) []byte { return fmt.Appendf(nil, "update %d", n) }
 // finished reports whether every honest member has ordered what its users gave
 // it. One that has nothing left to wait for may be a version behind.
 func (w *world) finished() bool {
-	for _, n := range w.nodes[w.Liars:w.Members] {
-		if len(n.submitted) > 0 {
+	for _, n := range w.nodes {
+		if !n.lies && len(n.submitted) > 0 {
 			return false
 		}
 	}
@@ -268,31 +285,33 @@ func (w *world) finished() bool {
 
 func (w *world) describe() (s string) {
 	for _, n := range w.nodes {
-		view, active := n.replica.View()
-		s += fmt.Sprintf("member %d: version %d, view %d (active %v), %d waiting; ", n.member, n.replica.Version(), view, active, len(n.submitted))
+		s += fmt.Sprintf("peer %d: epoch %d, version %d", n.peer, n.disk.ring.Epoch, len(n.disk.log))
+		if n.replica != nil {
+			view, active := n.replica.View()
+			s += fmt.Sprintf(", view %d (active %v)", view, active)
+		}
+		s += fmt.Sprintf(", %d waiting; ", len(n.submitted))
 	}
 	return s
 }
 
-// route sends a message on its way to the nodes of a member.
-func (w *world) route(from *node, to int, m bft.Message) {
+// route sends a message of an epoch on its way to the nodes of a peer.
+func (w *world) route(from *node, e wire.Epoch, to int, m bft.Message) {
 	for _, n := range w.nodes {
-		if n.member != to || n.member == from.member || w.chance(w.Drop) {
+		if n.peer != to || n.peer == from.peer || w.chance(w.Drop) {
 			continue
 		}
-		w.carry(from, n, m)
+		w.carryLate(from, n, e, m, 0)
 		if w.chance(w.Duplicate) {
-			w.carry(from, n, m)
+			w.carryLate(from, n, e, m, 0)
 		}
 	}
 }
 
-func (w *world) carry(from, to *node, m bft.Message) { w.carryLate(from, to, m, 0) }
-
-func (w *world) carryLate(from, to *node, m bft.Message, late int64) {
+func (w *world) carryLate(from, to *node, e wire.Epoch, m bft.Message, late int64) {
 	w.after(late+1+w.random.Int64N(max(w.DelayMilliMax, 1)), func() {
-		if w.divided[from.id] == w.divided[to.id] && to.replica != nil && !w.mutes(m) {
-			to.step(bft.Receive{From: from.member, Message: m})
+		if w.divided[from.id] == w.divided[to.id] && !w.mutes(m) {
+			to.receive(from, e, m)
 		}
 	})
 }

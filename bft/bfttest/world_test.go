@@ -40,9 +40,10 @@ func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options))
 		total.Steps += r.Steps
 		total.Version += r.Version
 		total.View += r.View
+		total.Epoch += r.Epoch
 		total.Crashes += r.Crashes
 	}
-	t.Logf("%d steps, %d versions, %d views, %d crashes", total.Steps, total.Version, total.View, total.Crashes)
+	t.Logf("%d steps, %d versions, %d views, %d changes of the ring, %d crashes", total.Steps, total.Version, total.View, total.Epoch, total.Crashes)
 }
 
 func TestRough(t *testing.T)    { runs(t, 200, 4, 0, nil) }
@@ -56,6 +57,15 @@ func TestIsolating(t *testing.T) {
 	runs(t, 400, 4, 0, func(o *Options) { o.Isolate, o.Drop, o.DelayMilliMax, o.Events = 1, 0.3, 600, 400 })
 }
 func TestCrashing(t *testing.T) { runs(t, 100, 4, 0, func(o *Options) { o.Crash = 0.03 }) }
+func TestChanging(t *testing.T) {
+	runs(t, 200, 4, 0, func(o *Options) { o.Spares, o.Change = 3, 0.01 })
+}
+func TestChangingWithALiar(t *testing.T) {
+	runs(t, 200, 4, 1, func(o *Options) { o.Spares, o.Change = 3, 0.01 })
+}
+func TestChangingOfOne(t *testing.T) {
+	runs(t, 60, 1, 0, func(o *Options) { o.Spares, o.Change, o.Crash = 3, 0.02, 0.02 })
+}
 func TestOneMember(t *testing.T) {
 	runs(t, 60, 1, 0, func(o *Options) { o.Crash, o.Events = 0.05, 500 })
 }
