@@ -108,6 +108,7 @@ type DHT struct {
 	newsPause time.Duration // newsPause, but in tests
 	repairs   chan struct{}
 	floors    chan struct{} // holds one element when floors are to be made durable
+	pace      pace          // of many records put at once
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -131,6 +132,7 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 		repairs:   make(chan struct{}, repairsMax),
 		doubts:    newDoubts(),
 		floors:    make(chan struct{}, 1),
+		pace:      pace{peers: map[peer.ID]*peerPace{}},
 	}
 	d.patience = lateAfter
 	if c.patience != 0 {

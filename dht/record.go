@@ -135,6 +135,14 @@ func (d *DHT) PutRecord(ctx context.Context, kind wire.RecordKind, id wire.Recor
 // floor: this peer gives and takes no older one from now on. Errors as those of
 // PutRecord.
 func (d *DHT) KeepRecord(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) error {
+	if err := d.storeRecord(ctx, kind, id, value); err != nil {
+		return err
+	}
+	return d.table.raiseNameFloor(ctx, kind, id, value)
+}
+
+// storeRecord stores a record here and leaves the floor as it is.
+func (d *DHT) storeRecord(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) error {
 	if d.config.Records == nil {
 		return errNoRule
 	}
@@ -146,7 +154,7 @@ func (d *DHT) KeepRecord(ctx context.Context, kind wire.RecordKind, id wire.Reco
 	case err != nil && !errors.Is(err, errTableFull):
 		return fmt.Errorf("dht: keep %s: %w", key, err)
 	}
-	return d.table.raiseNameFloor(ctx, kind, id, value)
+	return nil
 }
 
 // Record returns the newest record that the nearest peers, or this one, hold,
@@ -242,9 +250,19 @@ func (t *table) nameFloor(ctx context.Context, kind wire.RecordKind, id wire.Rec
 // raiseNameFloor notes, durably, that this peer has seen a record. It fails with
 // ErrOlder if it has seen a newer one.
 func (t *table) raiseNameFloor(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) error {
+	raised, err := t.liftNameFloor(ctx, kind, id, value)
+	if !raised {
+		return err
+	}
+	return t.Batching.Sync(ctx, nameFloorKey(kind, id))
+}
+
+// liftNameFloor is raiseNameFloor before it is durable. It says whether anything
+// has changed.
+func (t *table) liftNameFloor(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (raised bool, err error) {
 	stamp, err := t.records.Stamp(kind, value)
 	if err != nil {
-		return err
+		return false, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -252,18 +270,18 @@ func (t *table) raiseNameFloor(ctx context.Context, kind wire.RecordKind, id wir
 	floor := t.nameFloor(ctx, kind, id)
 	switch {
 	case stamp.Serial < floor:
-		return ErrOlder
+		return false, ErrOlder
 	case stamp.Serial == floor && floor != 0:
-		return nil
+		return false, nil
 	case floor == 0 && t.floors >= nameFloorsMax:
-		return nil
+		return false, nil
 	case floor == 0:
 		t.floors++
 	}
 	b := binary.BigEndian.AppendUint64(nil, stamp.Serial)
 	b = binary.BigEndian.AppendUint64(b, uint64(stamp.Expires.Unix()))
 	if err := t.Batching.Put(ctx, k, b); err != nil {
-		return fmt.Errorf("dht: keep the floor: %w", err)
+		return false, fmt.Errorf("dht: keep the floor: %w", err)
 	}
-	return t.Batching.Sync(ctx, k)
+	return true, nil
 }

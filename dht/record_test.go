@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,6 +149,51 @@ func TestSweepsKeepRecordsStored(t *testing.T) {
 	}
 	if refs, err := holder.oldNames(t.Context(), now.Add(48*time.Hour)); err != nil || len(refs) != 0 || count(t, holder.table, recordPrefix(wire.RecordName)) != 0 {
 		t.Errorf("%d records that have expired, %v", len(refs), err)
+	}
+}
+
+// Many new records cost the lookups of a sweep; each is at all peers, and here,
+// and no older one is taken afterwards.
+func TestManyRecordsArePut(t *testing.T) {
+	members := startMembers(t, 4)
+	owner, later := members[1], time.Now().Add(24*time.Hour)
+	var refs []Ref
+	for i := range 100 {
+		refs = append(refs, Ref{wire.RecordName, recordID(i)})
+	}
+	var mu sync.Mutex
+	confirmed := map[wire.RecordID]int{}
+	count := func(r Ref, n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		confirmed[r.ID] = n
+	}
+	value := func(serial uint64) func(Ref) ([]byte, bool) {
+		return func(r Ref) ([]byte, bool) { return makeRecord(r.ID, serial, later), true }
+	}
+	if err := owner.PutRecords(t.Context(), refs, value(2), count); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range refs {
+		if confirmed[r.ID] != 3 {
+			t.Errorf("%v: %d of 3 others confirmed", r, confirmed[r.ID])
+		}
+		for i, m := range members {
+			if _, ok := m.Held(t.Context(), r.Kind, r.ID); !ok {
+				t.Errorf("member %d does not hold %v", i, r)
+			}
+		}
+	}
+	members[3].host.Close() // a dead peer does not hold up each of them
+	began := time.Now()
+	if err := owner.PutRecords(t.Context(), refs, value(3), count); err != nil || confirmed[refs[7].ID] != 2 {
+		t.Errorf("with a dead peer %d confirmed: %v", confirmed[refs[7].ID], err)
+	}
+	if took, one := time.Since(began), owner.messenger.limit; took > time.Duration(len(refs))*one/4 {
+		t.Errorf("a dead peer held up %d records for %v", len(refs), took)
+	}
+	if err := owner.PutRecords(t.Context(), refs, value(1), count); !errors.Is(err, ErrOlder) {
+		t.Errorf("older ones are put: %v", err)
 	}
 }
 

@@ -33,40 +33,58 @@ type Ref struct {
 // or false to leave it out; put is told how many peers confirmed. It ends with
 // the context's error, or nil when all are put.
 func (d *DHT) Sweep(ctx context.Context, refs []Ref, value func(Ref) ([]byte, bool), put func(Ref, int)) error {
-	type target struct {
-		Ref
-		key string
-		at  kb.ID
-	}
-	targets := make([]target, 0, len(refs))
-	for _, r := range refs {
-		key := recordKey(r.Kind, r.ID)
-		targets = append(targets, target{r, key, kb.ConvertKey(key)})
-	}
-	slices.SortFunc(targets, func(a, b target) int { return bytes.Compare(a.at, b.at) })
+	return d.sweep(ctx, refs, value, func(r Ref, v []byte, peers []peer.ID) error {
+		if len(peers) == 0 {
+			return nil // the next sweep is soon
+		}
+		put(r, d.putAll(ctx, peers, record.MakePutRecord(recordKey(r.Kind, r.ID), v)))
+		if !sleep(ctx, time.Duration(len(v)*len(peers))*time.Second/sweepBytesPerSecond) {
+			return ctx.Err()
+		}
+		return nil
+	})
+}
+
+// sweep hands each record, and the peers that it is to go to, to put, in the order
+// of the keys. Peers are none where nobody can be reached.
+func (d *DHT) sweep(ctx context.Context, refs []Ref, value func(Ref) ([]byte, bool), put func(Ref, []byte, []peer.ID) error) error {
 	var near region
-	for _, t := range targets {
+	for _, t := range inOrder(refs) {
 		v, ok := value(t.Ref)
 		if !ok {
 			continue
 		}
 		if !near.covers(t.at) {
-			nearest, err := d.closest(ctx, t.key, everyone)
+			nearest, err := d.closest(ctx, recordKey(t.Kind, t.ID), everyone)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			if err != nil {
-				continue // nobody can be reached now: the next sweep is soon
+				nearest = nil
 			}
 			near = regionOf(t.at, nearest)
 		}
-		put(t.Ref, d.putAll(ctx, near.peers, record.MakePutRecord(t.key, v)))
-		pause := time.Duration(len(v)*len(near.peers)) * time.Second / sweepBytesPerSecond
-		if !sleep(ctx, pause) {
-			return ctx.Err()
+		if err := put(t.Ref, v, near.peers); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// target is a record and where its key lies.
+type target struct {
+	Ref
+	at kb.ID
+}
+
+// inOrder returns records in the order of their keys.
+func inOrder(refs []Ref) []target {
+	targets := make([]target, 0, len(refs))
+	for _, r := range refs {
+		targets = append(targets, target{r, kb.ConvertKey(recordKey(r.Kind, r.ID))})
+	}
+	slices.SortFunc(targets, func(a, b target) int { return bytes.Compare(a.at, b.at) })
+	return targets
 }
 
 // region is a part of the key space and the peers nearest to one key in it.

@@ -75,15 +75,27 @@ type publisher struct {
 	others func() int
 }
 
-// Sweep implements owner.Network.
-func (p publisher) Sweep(ctx context.Context, records []owner.Ref, value func(owner.Ref) ([]byte, bool), put func(owner.Ref, int)) error {
+// sweep is what the DHT does with many records.
+type sweep func(context.Context, []dht.Ref, func(dht.Ref) ([]byte, bool), func(dht.Ref, int)) error
+
+func (s sweep) run(ctx context.Context, records []owner.Ref, value func(owner.Ref) ([]byte, bool), put func(owner.Ref, int)) error {
 	refs := make([]dht.Ref, len(records))
 	for i, r := range records {
 		refs[i] = dht.Ref(r)
 	}
-	return p.DHT.Sweep(ctx, refs,
+	return s(ctx, refs,
 		func(r dht.Ref) ([]byte, bool) { return value(owner.Ref(r)) },
 		func(r dht.Ref, confirmed int) { put(owner.Ref(r), confirmed) })
+}
+
+// PutRecords implements owner.Network.
+func (p publisher) PutRecords(ctx context.Context, records []owner.Ref, value func(owner.Ref) ([]byte, bool), put func(owner.Ref, int)) error {
+	return sweep(p.DHT.PutRecords).run(ctx, records, value, put)
+}
+
+// Sweep implements owner.Network.
+func (p publisher) Sweep(ctx context.Context, records []owner.Ref, value func(owner.Ref) ([]byte, bool), put func(owner.Ref, int)) error {
+	return sweep(p.DHT.Sweep).run(ctx, records, value, put)
 }
 
 // Others implements owner.Network.

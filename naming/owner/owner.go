@@ -24,6 +24,9 @@ type Network interface {
 	// PutRecord puts a record to the peers nearest to it and returns how many
 	// confirmed.
 	PutRecord(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (confirmed int, err error)
+	// PutRecords is PutRecord for many records, at less cost for each. put is
+	// told of each, by several goroutines. value is as for Sweep.
+	PutRecords(ctx context.Context, records []Ref, value func(Ref) ([]byte, bool), put func(r Ref, confirmed int)) error
 	// Sweep puts many records again, at a rate that nobody notices. value
 	// returns a record, or false to leave it out; put is told how many peers
 	// confirmed one.

@@ -26,6 +26,7 @@ type network struct {
 	held      map[wire.RecordID][]byte
 	puts      int
 	sweeps    int
+	many      int
 	others    int
 	confirmed int
 }
@@ -48,6 +49,17 @@ func (n *network) Sweep(ctx context.Context, refs []Ref, value func(Ref) ([]byte
 	n.mu.Lock()
 	n.sweeps++
 	n.mu.Unlock()
+	return n.putAll(ctx, refs, value, put)
+}
+
+func (n *network) PutRecords(ctx context.Context, refs []Ref, value func(Ref) ([]byte, bool), put func(Ref, int)) error {
+	n.mu.Lock()
+	n.many++
+	n.mu.Unlock()
+	return n.putAll(ctx, refs, value, put)
+}
+
+func (n *network) putAll(ctx context.Context, refs []Ref, value func(Ref) ([]byte, bool), put func(Ref, int)) error {
 	for _, r := range refs {
 		if v, ok := value(r); ok {
 			confirmed, err := n.PutRecord(ctx, r.Kind, r.ID, v)
@@ -217,6 +229,41 @@ func TestTooFewConfirmations(t *testing.T) {
 	n.confirmed = 0
 	if _, err := o.Publish(t.Context(), "z", 0, nil); err != nil {
 		t.Errorf("alone: %v", err)
+	}
+}
+
+// A large zone is published by sweeps over the key space; a change of one name
+// is not.
+func TestManyNamesArePutTogether(t *testing.T) {
+	o, n, _ := newOwner(t)
+	create(t, o, "photos", "")
+	changes := map[string]Change{}
+	for i := range 3 * manyMin {
+		at := fmt.Sprintf("h%d", i)
+		changes[at] = func([]zone.Entry) ([]zone.Entry, error) {
+			e, err := zone.NewEntry(at, 300, "A", "192.0.2.7")
+			return []zone.Entry{e}, err
+		}
+	}
+	if err := o.EditAll("photos", changes); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	r, err := o.Publish(t.Context(), "photos", 20, func(done, of int) { total = max(total, done) })
+	if err != nil || r.Confirmed != 20 || r.Records < 3*manyMin || total != r.Records || len(n.held) != r.Records {
+		t.Fatalf("published %+v, %d told, %d held: %v", r, total, len(n.held), err)
+	}
+	if n.many != 1 {
+		t.Errorf("%d sweeps", n.many)
+	}
+	set(t, o, "photos", "h7", "A", "192.0.2.8")
+	if publish(t, o, "photos"); n.many != 1 {
+		t.Error("the change of one name is a sweep")
+	}
+	for _, s := range o.Status("photos") {
+		if s.Confirmed != 20 {
+			t.Errorf("%s is at %d peers", s.Name, s.Confirmed)
+		}
 	}
 }
 

@@ -155,31 +155,33 @@ func (o *Owner) dropRecords(digest naming.Digest, ids []wire.RecordID) error {
 	return nil
 }
 
+// manyMin is from how many records on they are put as many.
+const manyMin = 64
+
 // putAll puts records, those of one phase beside each other.
 func (o *Owner) putAll(ctx context.Context, records []zone.Record, r *Result, progress func(done, total int)) error {
 	var mu sync.Mutex
 	done := 0
+	note := func(ref Ref, confirmed int) {
+		o.tell(ref.ID, confirmed)
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		r.Confirmed = min(r.Confirmed, confirmed)
+		if progress != nil {
+			progress(done, r.Records)
+		}
+	}
 	for len(records) > 0 {
 		n := 1
 		for n < len(records) && phase(records[n]) == phase(records[0]) {
 			n++
 		}
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(putsAtOnce)
-		for _, x := range records[:n] {
-			group.Go(func() error {
-				confirmed, err := o.put(ctx, x.Kind, x.ID, x.Value)
-				mu.Lock()
-				defer mu.Unlock()
-				done++
-				r.Confirmed = min(r.Confirmed, confirmed)
-				if progress != nil {
-					progress(done, r.Records)
-				}
-				return err
-			})
+		put := o.putFew
+		if n >= manyMin {
+			put = o.putMany
 		}
-		if err := group.Wait(); err != nil {
+		if err := put(ctx, records[:n], note); err != nil {
 			return err
 		}
 		records = records[n:]
@@ -187,12 +189,31 @@ func (o *Owner) putAll(ctx context.Context, records []zone.Record, r *Result, pr
 	return nil
 }
 
-func (o *Owner) put(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (int, error) {
-	confirmed, err := o.config.Network.PutRecord(ctx, kind, id, value)
-	if err == nil {
-		o.tell(id, confirmed)
+func (o *Owner) putFew(ctx context.Context, records []zone.Record, note func(Ref, int)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(putsAtOnce)
+	for _, x := range records {
+		group.Go(func() error {
+			confirmed, err := o.config.Network.PutRecord(ctx, x.Kind, x.ID, x.Value)
+			if err == nil {
+				note(Ref{x.Kind, x.ID}, confirmed)
+			}
+			return err
+		})
 	}
-	return confirmed, err
+	return group.Wait()
+}
+
+func (o *Owner) putMany(ctx context.Context, records []zone.Record, note func(Ref, int)) error {
+	refs, values := make([]Ref, len(records)), make(map[Ref][]byte, len(records))
+	for i, x := range records {
+		refs[i] = Ref{x.Kind, x.ID}
+		values[refs[i]] = x.Value
+	}
+	return o.config.Network.PutRecords(ctx, refs, func(r Ref) ([]byte, bool) {
+		v, ok := values[r]
+		return v, ok
+	}, note)
 }
 
 // Timing of the background work.
