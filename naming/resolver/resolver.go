@@ -64,18 +64,30 @@ func (r *Resolver) Changed(kind wire.RecordKind, id wire.RecordID) { r.records.c
 // Resolve answers a question. The name is any text form; classes other than IN
 // are the caller's to refuse. Failures are answers.
 func (r *Resolver) Resolve(ctx context.Context, name string, qtype uint16) Answer {
-	return r.resolve(ctx, name, qtype, nil)
+	return r.resolve(ctx, name, qtype, question{})
+}
+
+// Refresh is Resolve for who keeps answers and wants a newer one: it waits for
+// records that Resolve would have looked up in the background.
+func (r *Resolver) Refresh(ctx context.Context, name string, qtype uint16) Answer {
+	return r.resolve(ctx, name, qtype, question{fresh: true})
+}
+
+// question is how a question is to be answered.
+type question struct {
+	fresh bool
+	trace *[]Step
 }
 
 // Trace is Resolve, and tells each step.
 func (r *Resolver) Trace(ctx context.Context, name string, qtype uint16) Answer {
 	steps := new([]Step)
-	a := r.resolve(ctx, name, qtype, steps)
+	a := r.resolve(ctx, name, qtype, question{trace: steps})
 	a.Trace = *steps
 	return a
 }
 
-func (r *Resolver) resolve(ctx context.Context, name string, qtype uint16, trace *[]Step) Answer {
+func (r *Resolver) resolve(ctx context.Context, name string, qtype uint16, how question) Answer {
 	name, err := naming.Canonical(name)
 	if err != nil {
 		return Answer{Rcode: dns.RcodeFormatError}
@@ -88,7 +100,7 @@ func (r *Resolver) resolve(ctx context.Context, name string, qtype uint16, trace
 			return a
 		}
 		seen[name] = true
-		a := r.one(ctx, name, qtype, trace)
+		a := r.one(ctx, name, qtype, how)
 		if first {
 			all = a
 		} else {
@@ -138,9 +150,9 @@ func owns(a Answer, name string) bool {
 }
 
 // one answers for a name without following aliases.
-func (r *Resolver) one(ctx context.Context, name string, qtype uint16, trace *[]Step) Answer {
+func (r *Resolver) one(ctx context.Context, name string, qtype uint16, how question) Answer {
 	if key, ok := r.start(name, qtype); ok {
-		w := &walk{Resolver: r, ctx: ctx, name: name, qtype: qtype, trace: trace, mu: new(sync.Mutex)}
+		w := &walk{Resolver: r, ctx: ctx, name: name, qtype: qtype, fresh: how.fresh, trace: how.trace, mu: new(sync.Mutex)}
 		return w.answer(key)
 	}
 	switch {
@@ -153,8 +165,8 @@ func (r *Resolver) one(ctx context.Context, name string, qtype uint16, trace *[]
 	}
 	began := r.now()
 	a := r.config.Upstream.Exchange(ctx, name, qtype)
-	if trace != nil {
-		*trace = append(*trace, Step{What: "upstream", Name: name, From: "network", Took: r.now().Sub(began), Note: dns.RcodeToString[a.Rcode]})
+	if how.trace != nil {
+		*how.trace = append(*how.trace, Step{What: "upstream", Name: name, From: "network", Took: r.now().Sub(began), Note: dns.RcodeToString[a.Rcode]})
 	}
 	return a
 }

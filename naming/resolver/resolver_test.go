@@ -147,3 +147,71 @@ func TestCutChangesOnlyWhatChanged(t *testing.T) {
 		t.Errorf("%d of %d records renewed", n, first)
 	}
 }
+
+// Many names of a zone are kept up to date by one lookup of the zone's own record,
+// not by one for each.
+func TestOneLookupConfirmsAZone(t *testing.T) {
+	w, root := rooted(t)
+	const names = 100
+	for i := range names {
+		root.set(fmt.Sprintf("h%d", i), "A", "192.0.2.1")
+	}
+	root.publish()
+	r := w.resolver()
+	refresh := func() (lookups int) {
+		before := w.questions()
+		for i := range names {
+			if got := brief(r.Refresh(t.Context(), fmt.Sprintf("h%d.test.", i), dns.TypeA)); got != good {
+				t.Errorf("h%d: %s", i, got)
+			}
+		}
+		return w.questions() - before
+	}
+	if n := refresh(); n < names {
+		t.Errorf("%d lookups at first", n)
+	}
+	w.pass(refreshAge)
+	if n := refresh(); n != 1 {
+		t.Errorf("%d lookups while nothing changes", n)
+	}
+	// A change of one name has all looked up again, for nobody says which.
+	root.entries[7].Data = "192.0.2.9"
+	root.publish()
+	w.pass(refreshAge)
+	if got := brief(r.Refresh(t.Context(), "h7.test.", dns.TypeA)); !strings.HasSuffix(got, "192.0.2.9") {
+		t.Errorf("after the change: %s", got)
+	}
+	root.entries[7].Data = "192.0.2.1"
+	root.publish()
+	w.pass(refreshAge)
+	if n := refresh(); n != 1+names {
+		t.Errorf("%d lookups after a change", n)
+	}
+	w.pass(refreshAge)
+	if n := refresh(); n != 1 {
+		t.Errorf("%d lookups when nothing changes any more", n)
+	}
+}
+
+// What the zone's own record confirms is looked up itself now and then: the peers
+// near that record are not the ones near this.
+func TestConfirmedRecordsAreLookedUpNowAndThen(t *testing.T) {
+	w, root := rooted(t)
+	root.set("www", "A", "192.0.2.1")
+	root.publish()
+	r, id := w.resolver(), root.nameID("www.test.")
+	asked := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.asked[id]
+	}
+	for range 3 * int(recordAge/refreshAge) {
+		w.ask(r, "www.test.")
+		r.Refresh(t.Context(), "www.test.", dns.TypeA)
+		w.pass(refreshAge)
+	}
+	r.Close() // and what runs in the background has ended
+	if n := asked(); n < 3 || n > 8 {
+		t.Errorf("%d lookups in %v", n, 3*recordAge)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/naming"
 	"github.com/atollnet/atoll/naming/record"
 )
 
@@ -27,9 +28,11 @@ var ErrAbsent = errors.New("no peer has the record")
 
 const (
 	// refreshAge is how old a record becomes before a question for it has it
-	// looked up again in the background, recordAge how old it becomes before a
+	// confirmed in the background, recordAge how old it becomes before a
 	// question waits for that: a change of a zone is seen everywhere within
-	// that time, whatever the times to live that clients are told.
+	// that time, whatever the times to live that clients are told. It is also
+	// how often a record that its zone's own record confirms is looked up
+	// itself.
 	refreshAge = 500 * time.Millisecond
 	recordAge  = 10 * time.Second
 	// fetchMax bounds one lookup, and staleAfter how long a question waits for
@@ -49,8 +52,12 @@ const (
 type found struct {
 	name   *record.Name
 	denial *record.Denial
-	err    error // ErrAbsent, or why the record is no good
-	at     time.Time
+	err    error     // ErrAbsent, or why the record is no good
+	at     time.Time // when the lookup began
+	since  time.Time // when the first lookup that found this serial number had ended
+	key    string    // of the record, and of the zone's own one, in the store
+	apex   string
+	id     wire.RecordID // of the zone's own record
 	// verified holds links whose RRSIGs were checked; of a name, all.
 	mu       sync.Mutex
 	verified map[*record.Link]error
@@ -86,32 +93,77 @@ func newStore(from Records, now func() time.Time, t *tasks) *store {
 
 func storeKey(kind wire.RecordKind, id wire.RecordID) string { return string(kind) + string(id[:]) }
 
-// get returns a record. It says whether it had to be looked up, and whether it
-// is older than it should be.
-func (s *store) get(ctx context.Context, kind wire.RecordKind, id wire.RecordID) (f *found, looked, stale bool) {
+// got is a record and how it was come by.
+type got struct {
+	*found
+	asOf   time.Time // when it was the newest
+	looked bool      // somebody was asked
+	stale  bool      // it is older than it should be
+}
+
+// get returns a record that was the newest at most maxAge ago, or a stale one
+// where none can be had.
+func (s *store) get(ctx context.Context, kind wire.RecordKind, id wire.RecordID, maxAge time.Duration) got {
 	now, key := s.now(), storeKey(kind, id)
 	old, ok := s.known.Get(key)
-	if ok {
-		switch age := now.Sub(old.at); {
-		case old.err != nil && age < failureTTL, old.good(now) && age < refreshAge:
-			return old, false, false
-		case old.good(now) && age < recordAge:
-			s.again(kind, id)
-			return old, false, false
-		}
-	}
 	usable := ok && old.good(now)
+	switch {
+	case usable:
+		asOf := s.asOf(old)
+		age := now.Sub(asOf)
+		if age >= refreshAge && age < maxAge || now.Sub(old.at) >= recordAge && age < refreshAge {
+			s.again(old, kind, id)
+		}
+		if age < maxAge {
+			return got{found: old, asOf: asOf}
+		}
+	case ok && old.err != nil && now.Sub(old.at) < failureTTL:
+		return got{found: old, asOf: old.at}
+	}
 	patience := ctx
 	if usable {
 		var cancel context.CancelFunc
 		patience, cancel = context.WithTimeout(ctx, staleAfter)
 		defer cancel()
 	}
-	f = s.wait(patience, kind, id)
+	f := s.renew(patience, old, kind, id)
 	if f.err != nil && usable {
-		return old, true, true
+		return got{found: old, asOf: old.at, looked: true, stale: true}
 	}
-	return f, true, false
+	return got{found: f, asOf: s.asOf(f), looked: true}
+}
+
+// asOf returns when a record was known to be its zone's newest: when it was looked
+// up, or when the zone's own record was, if that has not changed since. Each
+// publication of a zone changes that one, as the last of all, so that one lookup
+// confirms all records of a zone.
+func (s *store) asOf(f *found) time.Time {
+	if a := s.confirming(f); a != nil && a.at.After(f.at) {
+		return a.at
+	}
+	return f.at
+}
+
+// confirming returns the zone's own record if it says that this one has not changed.
+func (s *store) confirming(f *found) *found {
+	if f.err != nil || f.apex == f.key {
+		return nil
+	}
+	a, ok := s.known.Peek(f.apex)
+	if !ok || !a.good(s.now()) || a.since.After(f.at) {
+		return nil
+	}
+	return a
+}
+
+// renew finds out whether a record is still the newest, or looks it up.
+func (s *store) renew(ctx context.Context, old *found, kind wire.RecordKind, id wire.RecordID) *found {
+	if old != nil && s.confirming(old) != nil && s.now().Sub(old.at) < recordAge {
+		if a := s.wait(ctx, wire.RecordName, old.id); a.err == nil && s.confirming(old) != nil {
+			return old
+		}
+	}
+	return s.wait(ctx, kind, id)
 }
 
 // wait looks a record up, with all others who want it.
@@ -125,17 +177,19 @@ func (s *store) wait(ctx context.Context, kind wire.RecordKind, id wire.RecordID
 	}
 }
 
-// again looks a record up in the background, unless enough are.
-func (s *store) again(kind wire.RecordKind, id wire.RecordID) {
+// again renews a record in the background, unless enough are.
+func (s *store) again(old *found, kind wire.RecordKind, id wire.RecordID) {
 	select {
 	case s.refresh <- struct{}{}:
 	default:
 		return
 	}
-	s.tasks.run(func(ctx context.Context) {
+	if !s.tasks.run(func(ctx context.Context) {
 		defer func() { <-s.refresh }()
-		s.wait(ctx, kind, id)
-	})
+		s.renew(ctx, old, kind, id)
+	}) {
+		<-s.refresh
+	}
 }
 
 // fetch looks a record up, checks it, and remembers what came of it. A record
@@ -143,13 +197,17 @@ func (s *store) again(kind wire.RecordKind, id wire.RecordID) {
 func (s *store) fetch(kind wire.RecordKind, id wire.RecordID) *found {
 	ctx, cancel := context.WithTimeout(s.tasks.ctx, fetchMax)
 	defer cancel()
+	f := &found{at: s.now(), key: storeKey(kind, id)}
 	value, err := s.from.Record(ctx, kind, id)
-	f := &found{err: err, at: s.now()}
-	if err == nil {
+	if f.err = err; err == nil {
 		f.parse(kind, id, value)
 	}
-	key := storeKey(kind, id)
+	f.since = s.now()
+	key := f.key
 	old, ok := s.known.Get(key)
+	if f.err == nil && ok && old.err == nil && old.zone().Serial == f.zone().Serial {
+		f.since = old.since
+	}
 	switch {
 	case f.err == nil && ok && old.err == nil && old.zone().Serial > f.zone().Serial:
 		return old // led back: the newer one stays
@@ -171,6 +229,12 @@ func (f *found) parse(kind wire.RecordKind, id wire.RecordID, value []byte) {
 	}
 	if f.err == nil { // clients are stricter about the time than peers are
 		f.err = f.zone().ValidAt(f.at)
+	}
+	if f.err == nil {
+		var digest naming.Digest
+		digest, f.err = f.zone().Digest()
+		f.id = naming.NameID(digest, f.zone().Origin)
+		f.apex = storeKey(wire.RecordName, f.id)
 	}
 }
 
@@ -195,6 +259,6 @@ func (f *found) check(l *record.Link) error {
 // changed says that this peer was given a newer record.
 func (s *store) changed(kind wire.RecordKind, id wire.RecordID) {
 	if _, ok := s.known.Peek(storeKey(kind, id)); ok {
-		s.again(kind, id)
+		s.again(nil, kind, id)
 	}
 }

@@ -46,6 +46,7 @@ type walk struct {
 	ctx     context.Context
 	name    string // canonical; changes with aliases
 	qtype   uint16
+	fresh   bool // no older records than those that would be looked up again
 	lookups int
 	cuts    int
 	stale   bool
@@ -66,22 +67,26 @@ func (w *walk) get(z *place, kind wire.RecordKind, id wire.RecordID, what string
 		return &found{err: errLookups}
 	}
 	began := w.now()
-	f, looked, stale := w.records.get(w.ctx, kind, id)
-	w.note(z, what, f, looked, stale, w.now().Sub(began))
-	return f
+	maxAge := recordAge
+	if w.fresh {
+		maxAge = refreshAge
+	}
+	g := w.records.get(w.ctx, kind, id, maxAge)
+	w.note(z, what, g, w.now().Sub(began))
+	return g.found
 }
 
 // note remembers how old what was used is, and tells the trace.
-func (w *walk) note(z *place, what string, f *found, looked, stale bool, took time.Duration) {
+func (w *walk) note(z *place, what string, f got, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.done {
 		return
 	}
-	w.stale = w.stale || stale
+	w.stale = w.stale || f.stale
 	if f.err == nil {
-		if w.oldest.IsZero() || f.at.Before(w.oldest) {
-			w.oldest = f.at
+		if w.oldest.IsZero() || f.asOf.Before(w.oldest) {
+			w.oldest = f.asOf
 		}
 		if end := time.Unix(int64(f.zone().Expiration), 0); w.until.IsZero() || end.Before(w.until) {
 			w.until = end
@@ -91,13 +96,13 @@ func (w *walk) note(z *place, what string, f *found, looked, stale bool, took ti
 		return
 	}
 	s := Step{Zone: z.origin, What: what, From: "cache", Took: took, Note: "found"}
-	if looked {
+	if f.looked {
 		s.From = "network"
 	}
 	switch {
 	case f.err != nil:
 		s.Note = f.err.Error()
-	case stale:
+	case f.stale:
 		s.Note = fmt.Sprintf("serial %d, stale", f.zone().Serial)
 	default:
 		s.Note = fmt.Sprintf("serial %d", f.zone().Serial)

@@ -158,6 +158,9 @@ func sizeOf(m *dns.Msg) int {
 	return min(size, udpBytesMax)
 }
 
+// refreshMin is how long an answer is given at least before it is asked for again.
+const refreshMin = 50 * time.Millisecond
+
 // keep remembers an answer in the form in which the fast way sends it. Only
 // plain questions are answered that way.
 func (s *Server) keep(m, r *dns.Msg, a resolver.Answer) {
@@ -178,7 +181,8 @@ func (s *Server) keep(m, r *dns.Msg, a resolver.Answer) {
 	if !q.scan(b) {
 		return
 	}
-	k := &kept{refresh: a.Refresh.UnixNano(), until: a.Until.UnixNano(), at: s.config.Now().UnixNano()}
+	now := s.config.Now()
+	k := &kept{refresh: max(a.Refresh.UnixNano(), now.Add(refreshMin).UnixNano()), until: a.Until.UnixNano(), at: now.UnixNano()}
 	out := *r
 	out.Question = plain.Question
 	out.Extra = nil
@@ -225,7 +229,7 @@ func (s *Server) again(question []byte, k *kept) {
 				}
 				r.Extra = []dns.RR{o}
 			}
-			a := s.config.Resolver.Resolve(ctx, m.Question[0].Name, m.Question[0].Qtype)
+			a := s.config.Resolver.Refresh(ctx, m.Question[0].Name, m.Question[0].Qtype)
 			s.compose(r, m, a)
 			s.keep(m, r, a)
 		}

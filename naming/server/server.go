@@ -20,6 +20,9 @@ import (
 // Resolver says what the answers are.
 type Resolver interface {
 	Resolve(ctx context.Context, name string, qtype uint16) resolver.Answer
+	// Refresh is Resolve for an answer that is kept and growing old: it takes
+	// the time to find a newer one.
+	Refresh(ctx context.Context, name string, qtype uint16) resolver.Answer
 }
 
 // Config says where and how to answer. Resolver and Now are needed.

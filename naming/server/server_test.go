@@ -27,6 +27,10 @@ type book struct {
 	wait  chan struct{} // not nil: answers wait for it
 }
 
+func (b *book) Refresh(ctx context.Context, name string, qtype uint16) resolver.Answer {
+	return b.Resolve(ctx, name, qtype)
+}
+
 func (b *book) Resolve(ctx context.Context, name string, qtype uint16) resolver.Answer {
 	b.asked.Add(1)
 	if b.wait != nil {
@@ -392,5 +396,27 @@ func TestPipelining(t *testing.T) {
 	}
 	if _, err := c.ReadMsg(); err == nil {
 		t.Error("three bytes were answered")
+	}
+}
+
+// An answer that is kept costs a look, a copy, and no allocation.
+func TestKeptAnswersCostNoAllocation(t *testing.T) {
+	s := serve(t, new(book))
+	m := question("wWw.test.", dns.TypeA, edns(1232, true))
+	exchange(t, "udp", s.Addresses().DNS, m)
+	b, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q query
+	out := make([]byte, udpBytesMax)
+	n := 0
+	allocations := testing.AllocsPerRun(1000, func() {
+		if q.scan(b) {
+			n = s.quick(&q, b, out)
+		}
+	})
+	if n == 0 || allocations != 0 {
+		t.Errorf("an answer of %d bytes with %v allocations", n, allocations)
 	}
 }
