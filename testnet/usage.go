@@ -25,7 +25,7 @@ func (n *Network) Usage(i int) (Usage, error) {
 	if err != nil || i >= len(peers) || peers[i].PID == 0 {
 		return Usage{}, err
 	}
-	return usageOf(peers[i].PID)
+	return UsageOf(peers[i].PID)
 }
 
 // Usages returns what each peer has taken, by index, as Usage does.
@@ -34,13 +34,14 @@ func (n *Network) Usages() ([]Usage, error) {
 	all := make([]Usage, len(peers))
 	for i, p := range peers {
 		if p.PID != 0 && err == nil {
-			all[i], err = usageOf(p.PID)
+			all[i], err = UsageOf(p.PID)
 		}
 	}
 	return all, err
 }
 
-func usageOf(pid int) (u Usage, err error) {
+// UsageOf returns what any process has taken.
+func UsageOf(pid int) (u Usage, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return u, err

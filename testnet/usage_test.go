@@ -6,7 +6,7 @@ import (
 )
 
 func TestUsageOfThisProcess(t *testing.T) {
-	u, err := usageOf(os.Getpid())
+	u, err := UsageOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}

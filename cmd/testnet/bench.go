@@ -41,7 +41,7 @@ run: --peers 8 --dead 2 --runs 1 --size 64MiB --files 100.`,
 	f.BoolVar(&cfg.JSON, "json", false, "print one JSON document")
 	f.IntVar(&cfg.PProf, "pprof", 0, "`port` at which every peer serves Go's profiles on its own address; 0: none does")
 	f.BoolVar(&cfg.Keep, "keep", false, "keep the directory")
-	c.AddCommand(benchRingCommand())
+	c.AddCommand(benchRingCommand(), benchNamesCommand())
 	return c
 }
 

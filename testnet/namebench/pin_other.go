@@ -1,0 +1,7 @@
+//go:build !linux
+
+package namebench
+
+import "errors"
+
+func pin(int, ...int) error { return errors.New("needs Linux") }
