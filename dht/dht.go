@@ -102,6 +102,7 @@ type DHT struct {
 	patience  time.Duration       // lateAfter
 	replicas  *replica.Replicas
 	doubts    doubts
+	known     acquaintances
 	suspects  suspects
 	meets     chan peer.ID
 	news      chan news

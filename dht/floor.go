@@ -59,12 +59,17 @@ func (d *DHT) saw(ctx context.Context, object wire.ObjectID, head []byte) error 
 		return nil
 	}
 	if raised {
-		select {
-		case d.floors <- struct{}{}:
-		default: // the sync that is due covers it
-		}
+		d.floorRaised()
 	}
 	return err
+}
+
+// floorRaised has floors made durable soon.
+func (d *DHT) floorRaised() {
+	select {
+	case d.floors <- struct{}{}:
+	default: // the sync that is due covers it
+	}
 }
 
 // syncFloors makes floors durable that saw has raised.

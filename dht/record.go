@@ -125,10 +125,16 @@ var errNoRule = errors.New("dht: this peer has no rule for such records")
 func (d *DHT) PutRecord(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (confirmed int, err error) {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
-	if err := d.KeepRecord(ctx, kind, id, value); err != nil {
+	if err := d.storeRecord(ctx, kind, id, value); err != nil {
 		return 0, err
 	}
-	return d.spread(ctx, record.MakePutRecord(recordKey(kind, id), value))
+	floor := make(chan error, 1) // durable while others are told
+	go func() { floor <- d.table.raiseNameFloor(ctx, kind, id, value) }()
+	confirmed, err = d.give(ctx, record.MakePutRecord(recordKey(kind, id), value))
+	if floorErr := <-floor; floorErr != nil {
+		return confirmed, fmt.Errorf("dht: put record: %w", floorErr)
+	}
+	return confirmed, err
 }
 
 // KeepRecord stores a record here, as if a peer had put it, and raises the
@@ -168,7 +174,7 @@ func (d *DHT) Record(ctx context.Context, kind wire.RecordKind, id wire.RecordID
 	defer cancel()
 	p := newPoll(d, recordKey(kind, id), recordJudge{d.config.Records, d.table.nameFloor(ctx, kind, id)})
 	if value, found := d.nearer(ctx, p); found {
-		return value, d.raised(d.table.raiseNameFloor(ctx, kind, id, value))
+		return value, d.sawRecord(ctx, kind, id, value)
 	}
 	nearest, err := p.run(ctx)
 	best := p.result()
@@ -178,12 +184,21 @@ func (d *DHT) Record(ctx context.Context, kind wire.RecordKind, id wire.RecordID
 		}
 		return nil, fmt.Errorf("dht: record %s: %w", p.key, err)
 	}
-	if err := d.raised(d.table.raiseNameFloor(ctx, kind, id, best)); err != nil {
+	if err := d.sawRecord(ctx, kind, id, best); err != nil {
 		return nil, fmt.Errorf("dht: record %s: %w", p.key, err)
 	}
 	d.replicas.Asked(p.key)
 	d.mend(p.stale(nearest), record.MakePutRecord(p.key, best))
 	return best, nil
+}
+
+// sawRecord notes a record that a reader waits for, as saw does of a head.
+func (d *DHT) sawRecord(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) error {
+	raised, err := d.table.liftNameFloor(ctx, kind, id, value)
+	if raised {
+		d.floorRaised()
+	}
+	return d.raised(err)
 }
 
 // Held returns the record that this peer itself holds, and whether it does. It

@@ -49,14 +49,8 @@ func (n *Node) live() (others int) {
 
 // others returns the other peers that answer, none before the census has begun.
 func (n *Node) others() (peers []wire.PeerID) {
-	c := n.company.Load()
-	if c == nil {
-		return nil
-	}
-	for _, i := range c.Known() {
-		if !i.Suspect {
-			peers = append(peers, i.Peer)
-		}
+	if c := n.company.Load(); c != nil {
+		peers = c.Live()
 	}
 	return peers
 }

@@ -158,8 +158,12 @@ func (z *Zone) dnskey() *dns.DNSKEY {
 // Data returns a record's data in wire form, names in it uncompressed and in
 // lower case where RFC 4034 section 6.2 wants them so.
 func Data(rr dns.RR) ([]byte, error) {
-	b := make([]byte, dns.MaxMsgSize)
+	b := make([]byte, dns.Len(rr)) // no more: a zone has many
 	n, err := dns.PackRR(rr, b, 0, nil, false)
+	if err != nil { // the length is an estimate
+		b = make([]byte, dns.MaxMsgSize)
+		n, err = dns.PackRR(rr, b, 0, nil, false)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pack %s: %w", rr.Header().Name, err)
 	}

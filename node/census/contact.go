@@ -258,6 +258,13 @@ func (c *Census) Known() []Info {
 	return infos
 }
 
+// Live returns the peers but this one that are not suspect, in any order.
+func (c *Census) Live() []wire.PeerID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.table.live()
+}
+
 // Candidates returns the peers that may be asked to store something: those that
 // live and offer room.
 func (c *Census) Candidates() []Info {
