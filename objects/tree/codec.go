@@ -27,6 +27,9 @@ func (it *item) size() int {
 
 // size returns the encoded bytes of the node.
 func (n *node) size() int {
+	if n.bytes > 0 {
+		return n.bytes
+	}
 	size := 1 + wire.HeadSize(uint64(n.level)) + wire.HeadSize(uint64(n.deleted)) + wire.HeadSize(uint64(len(n.items)))
 	for i := range n.items {
 		size += n.items[i].size()
@@ -86,6 +89,8 @@ func parse(b []byte) (*node, error) {
 	if !p.Good() || p.Left() > 0 {
 		return nil, fmt.Errorf("%w: not canonical", ErrNode)
 	}
+	n.newest = n.changed()
+	n.bytes = len(b)
 	return n, n.valid()
 }
 

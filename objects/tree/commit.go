@@ -256,7 +256,7 @@ func (c committer) crown(level uint8, items []item) (wire.NodeHash, []Node, erro
 			return wire.NodeHash{}, nil, err
 		}
 		// The stamp of the root that goes must stay on every path.
-		top = &node{below.level, max(below.deleted, top.deleted), below.items}
+		top = &node{level: below.level, deleted: max(below.deleted, top.deleted), items: below.items}
 	}
 	if len(top.items) == 0 {
 		return wire.NodeHash{}, nil, nil

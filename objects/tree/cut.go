@@ -35,10 +35,10 @@ func cut(level uint8, deleted wire.Version, items []item) []*node {
 		for _, it := range items[:i] {
 			taken += it.size()
 		}
-		nodes = append(nodes, &node{level, deleted, items[:i:i]})
+		nodes = append(nodes, &node{level: level, deleted: deleted, items: items[:i:i]})
 		items, size = items[i:], size-taken
 	}
-	return append(nodes, &node{level, deleted, items})
+	return append(nodes, &node{level: level, deleted: deleted, items: items})
 }
 
 // fill returns how many items from the front make a node of at most fillBytes.

@@ -38,6 +38,11 @@ type node struct {
 	level   uint8
 	deleted wire.Version // newest version in which something was deleted here
 	items   []item       // ascending by key
+
+	// Of a parsed node, which is looked at again each time that it is found in a
+	// cache; zero for a new one.
+	bytes  int          // of the encoding
+	newest wire.Version // of all stamps
 }
 
 // item is an entry of a leaf, or a child pointer of an inner node.
@@ -55,6 +60,9 @@ func point(key []byte, child *node) item {
 
 // changed returns the newest stamp of the node and all that is below.
 func (n *node) changed() wire.Version {
+	if n.bytes > 0 {
+		return n.newest
+	}
 	newest := n.deleted
 	for i := range n.items {
 		newest = max(newest, n.items[i].changed)
