@@ -226,6 +226,7 @@ func TestStormOfMisses(t *testing.T) {
 	root.publish()
 	alone := w.resolver()
 	w.ask(alone, "no.test.")
+	alone.Close() // and what runs in the background has ended
 	one := w.questions()
 	release := make(chan struct{})
 	w.hook = func(wire.RecordID) { <-release }

@@ -159,16 +159,25 @@ func (s *store) confirming(f *found) *found {
 // renew finds out whether a record is still the newest, or looks it up.
 func (s *store) renew(ctx context.Context, old *found, kind wire.RecordKind, id wire.RecordID) *found {
 	if old != nil && s.confirming(old) != nil && s.now().Sub(old.at) < recordAge {
-		if a := s.wait(ctx, wire.RecordName, old.id); a.err == nil && s.confirming(old) != nil {
+		apex, _ := s.known.Peek(old.apex)
+		if a := s.wait(ctx, apex, wire.RecordName, old.id); a.err == nil && s.confirming(old) != nil {
 			return old
 		}
 	}
-	return s.wait(ctx, kind, id)
+	return s.wait(ctx, old, kind, id)
 }
 
-// wait looks a record up, with all others who want it.
-func (s *store) wait(ctx context.Context, kind wire.RecordKind, id wire.RecordID) *found {
-	done := s.flight.DoChan(storeKey(kind, id), func() (any, error) { return s.fetch(kind, id), nil })
+// wait looks a record up, with all others who want it. Who comes when that has
+// just ended finds that what is remembered is not what was seen before, nil for
+// nothing, and takes it: of a thousand who ask at once none asks again.
+func (s *store) wait(ctx context.Context, seen *found, kind wire.RecordKind, id wire.RecordID) *found {
+	key := storeKey(kind, id)
+	done := s.flight.DoChan(key, func() (any, error) {
+		if f, _ := s.known.Peek(key); f != seen {
+			return f, nil
+		}
+		return s.fetch(kind, id), nil
+	})
 	select {
 	case r := <-done:
 		return r.Val.(*found)
@@ -258,7 +267,7 @@ func (f *found) check(l *record.Link) error {
 
 // changed says that this peer was given a newer record.
 func (s *store) changed(kind wire.RecordKind, id wire.RecordID) {
-	if _, ok := s.known.Peek(storeKey(kind, id)); ok {
-		s.again(nil, kind, id)
+	if old, ok := s.known.Peek(storeKey(kind, id)); ok {
+		s.again(old, kind, id)
 	}
 }
