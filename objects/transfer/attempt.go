@@ -80,10 +80,12 @@ func (a *attempt) run(ctx context.Context) (r extent.SignedReceipt, err error) {
 		return r, err
 	}
 	got := <-a.replies
-	if got.err != nil {
-		return r, a.reason(ctx, got.err)
-	}
-	if got.reply.Refusal != nil {
+	switch {
+	case got.err != nil && ctx.Err() != nil:
+		return r, context.Cause(ctx)
+	case got.err != nil:
+		return r, got.err
+	case got.reply.Refusal != nil:
 		return r, got.reply.Refusal
 	}
 	return a.verify(got.reply.Receipt)
@@ -97,19 +99,33 @@ func (a *attempt) reason(ctx context.Context, err error) error {
 	if errors.Is(err, errParked) {
 		return err
 	}
-	select {
-	case got := <-a.replies:
-		switch {
-		case got.err == io.EOF:
-			return io.ErrUnexpectedEOF
-		case got.err != nil:
-			return got.err
-		case got.reply.Refusal != nil:
-			return got.reply.Refusal
-		}
-		return fmt.Errorf("%w: receipt for a share that was not sent", ErrProtocol)
-	default:
+	got, ok := a.answered(err)
+	switch {
+	case !ok:
 		return err
+	case got.err == io.EOF:
+		return io.ErrUnexpectedEOF
+	case got.err != nil:
+		return got.err
+	case got.reply.Refusal != nil:
+		return got.reply.Refusal
+	}
+	return fmt.Errorf("%w: receipt for a share that was not sent", ErrProtocol)
+}
+
+// answered returns the answer that came before the sending failed. A holder that
+// refuses and closes may have done both before its word was read.
+func (a *attempt) answered(err error) (got replied, ok bool) {
+	var timed interface{ Timeout() bool }
+	stalled := errors.As(err, &timed) && timed.Timeout()
+	if !stalled && a.stream.SetDeadline(time.Now().Add(refusalWait)) == nil {
+		return <-a.replies, true
+	}
+	select {
+	case got = <-a.replies:
+		return got, true
+	default:
+		return got, false
 	}
 }
 

@@ -52,6 +52,9 @@ const (
 	uploadOpenTimeout      = 5 * time.Second
 	uploadStallTimeout     = 5 * time.Second
 	uploadReceiptTimeout   = 20 * time.Second
+	// refusalWait is how long the word of a holder that broke off the stream is
+	// waited for: it was sent before.
+	refusalWait = 250 * time.Millisecond
 	// uploadIdleAfter is below serverProgressTimeout: the writer ends a stream
 	// for which it has nothing before the holder does.
 	uploadIdleAfter = 10 * time.Second
