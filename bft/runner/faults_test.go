@@ -176,7 +176,7 @@ func TestClocksHoursApart(t *testing.T) {
 				time.Sleep(time.Minute)
 				c.agree(g, 0, 1, 2, 3)
 				head := c.ring(0, object)
-				off := time.UnixMilli(head.Decision.TimeUnixMilli).Sub(time.Now())
+				off := time.Until(time.UnixMilli(head.Decision.TimeUnixMilli))
 				if off > 10*time.Minute {
 					t.Errorf("clock of %d %v ahead: the ring's time is off by %v", victim, ahead, off)
 				}
