@@ -120,6 +120,9 @@ func (r *ring) submitTo(ctx context.Context, m wire.PeerID, object wire.ObjectID
 		return ringnet.Ordered{Certificate: reply.Certificate, Outcome: reply.Outcome, Proof: reply.Proof}, nil
 	}
 	o, err = ringnet.Ask[ringnet.Ordered](ctx, r.calls, m, ringnet.KindSubmit, ringnet.Submit{Object: object, Update: signed})
+	if errs.KindOf(err) == errs.NotFound {
+		r.tellSuccessor(ctx, m, object, k)
+	}
 	if err != nil {
 		return o, err
 	}
@@ -131,6 +134,22 @@ func (r *ring) submitTo(ctx context.Context, m wire.PeerID, object wire.ObjectID
 	}
 	r.heads.commit(object, o.Certificate)
 	return o, nil
+}
+
+// tellSuccessor shows a member of a later ring that its time has come, if it has
+// not heard of it: the members of the ring before may have stopped as soon as
+// they had made way for it.
+func (r *ring) tellSuccessor(ctx context.Context, m wire.PeerID, object wire.ObjectID, k known) {
+	if k.verified.Epoch < 2 {
+		return
+	}
+	value, err := k.head.Encode()
+	if err == nil {
+		_, err = r.succession(object, value)(ctx, m)
+	}
+	if err != nil {
+		r.log.Debug("a member has not heard of its ring", "object", object.String(), "peer", m.String(), "error", err)
+	}
 }
 
 // prove checks the certificate of an answer, once for all updates of a version.

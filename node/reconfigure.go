@@ -61,7 +61,7 @@ func (n *Node) reconfigure(ctx context.Context, c change) error {
 		if err := n.gateway.Reconfigure(ctx, c.object, bft.NewReconfiguration(p, acceptances, nil)); err != nil {
 			return err
 		}
-		if err := n.settle(ctx, p); err != nil {
+		if err := n.settle(ctx, p, c.k.verified.Ring); err != nil {
 			return err
 		}
 		return n.endorse(ctx, c.object)
@@ -70,12 +70,17 @@ func (n *Node) reconfigure(ctx context.Context, c change) error {
 		"more peers are needed; `peerctl peers` lists those that are known")
 }
 
+// tellAfter is how long the members of a ring have to tell their successors
+// before the gateway that ordered the change does.
+const tellAfter = time.Second
+
 // settle waits until a member of a new ring has begun, and has this gateway know
-// the ring.
-func (n *Node) settle(ctx context.Context, p bft.Plan) error {
+// the ring. If the members of the old one have stopped too early, it tells the new
+// ones itself.
+func (n *Node) settle(ctx context.Context, p bft.Plan, old bft.RingCert) error {
 	ctx, cancel := context.WithTimeout(ctx, turnoverTimeout)
 	defer cancel()
-	for {
+	for began := time.Now(); ; {
 		var last error
 		for _, m := range p.Members {
 			record, err := ringnet.Ask[ringnet.Record](ctx, n.calls, m.Peer, ringnet.KindChain, ringnet.OfObject{Object: p.Object})
@@ -87,12 +92,38 @@ func (n *Node) settle(ctx context.Context, p bft.Plan) error {
 			}
 			last = cmp.Or(err, last)
 		}
+		if time.Since(began) >= tellAfter {
+			last = cmp.Or(n.tellNext(ctx, p, old), last)
+		}
 		select {
 		case <-ctx.Done():
 			return errs.New("change ring", p.Object.String(), errs.Timeout, cmp.Or(last, context.Cause(ctx)))
 		case <-time.After(orderPause):
 		}
 	}
+}
+
+// tellNext shows the members of a new ring what a member of the old one knows:
+// that their time has come.
+func (n *Node) tellNext(ctx context.Context, p bft.Plan, old bft.RingCert) (err error) {
+	for _, m := range old.Members {
+		record, asked := ringnet.Ask[ringnet.Record](ctx, n.calls, m.Peer, ringnet.KindChain, ringnet.OfObject{Object: p.Object})
+		if asked != nil {
+			err = asked
+			continue
+		}
+		if k, taken := n.ring.take(ctx, p.Object, record.Bytes); taken != nil || k.verified.Epoch < p.Epoch {
+			err = cmp.Or(taken, err)
+			continue
+		}
+		var peers []wire.PeerID
+		for _, m := range p.Members {
+			peers = append(peers, m.Peer)
+		}
+		answers := askAllFor(ctx, turnoverTimeout, peers, n.ring.succession(p.Object, record.Bytes))
+		return failures(peers, answers, make(map[wire.PeerID]bool))
+	}
+	return err
 }
 
 // gatherNext finds the members of the next ring and their keys.
@@ -295,9 +326,7 @@ func (n *Node) lostRing(ctx context.Context, object wire.ObjectID) (c change, an
 // install has all members of a new ring begin, and those of the old one that
 // answer make way.
 func (n *Node) install(ctx context.Context, object wire.ObjectID, old, next bft.RingCert, value []byte) error {
-	succeed := func(ctx context.Context, p wire.PeerID) (ringnet.Done, error) {
-		return ringnet.Ask[ringnet.Done](ctx, n.calls, p, ringnet.KindSucceed, ringnet.Succeed{Object: object, Head: value})
-	}
+	succeed := n.ring.succession(object, value)
 	var joining, leaving []wire.PeerID
 	for _, m := range next.Members {
 		joining = append(joining, m.Peer)

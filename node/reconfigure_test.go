@@ -129,6 +129,69 @@ func TestTheOwnerReplacesAMember(t *testing.T) {
 	}
 }
 
+// fill makes the next turnovers find no room.
+func (t *turnovers) fill() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range turnoversMax {
+		object := wire.ObjectID{byte(i), byte(i >> 8), 1}
+		t.waiting[turnoverKey{object, false}] = turnover{object: object}
+	}
+}
+
+// A ring of which nobody stays hands its state over, archived or not.
+func TestTheWholeRingIsReplaced(t *testing.T) {
+	c := newClusterOf(t, 5, patient)
+	object, ref := c.init(0, 1)
+	c.mustPut(0, "home:/a", "one")
+	member := c.members(0, object)[0]
+	if _, err := c.user(0).ReplaceMember(t.Context(), api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()}); err != nil {
+		t.Fatal(err)
+	}
+	c.mustPut(0, "home:/b", "two")
+	if member != 0 {
+		c.stop(member)
+	}
+	reader := c.outside(0, member)
+	c.reads(ref+"/a", "one", reader)
+	c.reads(ref+"/b", "two", reader)
+}
+
+// The only member of a ring makes way for another peer and stops before it has
+// told it. Who ordered the change does.
+func TestWhoChangesARingTellsItsMembers(t *testing.T) {
+	c := newClusterOf(t, 5, patient)
+	object, _ := c.init(0, 1)
+	c.mustPut(0, "home:/a", "one")
+	member := c.members(0, object)[0]
+	c.nodes[member].turnovers.fill()
+	if _, err := c.user(0).ReplaceMember(t.Context(), api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()}); err != nil {
+		t.Fatal(err)
+	}
+	if next := c.members(0, object); next[0] == member {
+		t.Fatal("the ring is the same")
+	}
+	c.mustPut(0, "home:/a", "two")
+}
+
+// Who ordered the change gives up before he has told the new member either. Then
+// the next who writes does.
+func TestAWriterTellsAMemberThatItIsOne(t *testing.T) {
+	c := newClusterOf(t, 5, patient)
+	object, _ := c.init(0, 1)
+	c.mustPut(0, "home:/a", "one")
+	member := c.members(0, object)[0]
+	c.nodes[member].turnovers.fill()
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		defer giveUp()
+		c.until("the change is ordered", func() bool { return c.epoch(member, object) == 2 })
+	}()
+	_, err := c.user(0).ReplaceMember(ctx, api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()})
+	t.Log("replace:", err)
+	c.mustPut(0, "home:/a", "two")
+}
+
 func TestWithTooFewPeersNoMemberIsReplaced(t *testing.T) {
 	c := newClusterOf(t, 4, patient)
 	object, _ := c.init(0, 4)

@@ -289,7 +289,16 @@ func (r *ring) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.No
 	if err != nil {
 		return nil, err
 	}
-	others := slices.DeleteFunc(ahead(k.reader, r.inOrder(k)), func(m wire.PeerID) bool {
+	nodes, from, err := r.treeNodes(ctx, object, name, ahead(k.reader, r.inOrder(k)))
+	if err == nil {
+		r.heads.note(object, func(k *known) { k.reader = from })
+	}
+	return nodes, err
+}
+
+// treeNodes asks one peer after another for nodes.
+func (r *ring) treeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash, peers []wire.PeerID) ([]tree.Node, wire.PeerID, error) {
+	others := slices.DeleteFunc(peers, func(m wire.PeerID) bool {
 		return m == r.self // it has just been looked for in this store
 	})
 	nodes, from, err := inTurn(ctx, turns{patience: nodesPatience}, others, errs.NoQuorum, func(ctx context.Context, m wire.PeerID) ([]tree.Node, error) {
@@ -301,11 +310,7 @@ func (r *ring) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.No
 		}
 		return checkNodes(list, name)
 	})
-	if err != nil {
-		return nil, errs.Wrap("read tree", object.String(), err)
-	}
-	r.heads.note(object, func(k *known) { k.reader = from })
-	return nodes, nil
+	return nodes, from, errs.Wrap("read tree", object.String(), err)
 }
 
 // checkNodes names nodes by their content. A member that adds what nobody asked

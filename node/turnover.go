@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -172,10 +173,16 @@ func (n *Node) tellSuccessors(ctx context.Context, object wire.ObjectID, next bf
 			peers = append(peers, m.Peer)
 		}
 	}
-	answers := askAllFor(ctx, turnoverTimeout, peers, func(ctx context.Context, p wire.PeerID) (ringnet.Done, error) {
-		return ringnet.Ask[ringnet.Done](ctx, n.calls, p, ringnet.KindSucceed, ringnet.Succeed{Object: object, Head: value})
-	})
+	answers := askAllFor(ctx, turnoverTimeout, peers, n.ring.succession(object, value))
 	return failures(peers, answers, make(map[wire.PeerID]bool))
+}
+
+// succession returns what shows a peer the head record that leads to the ring it
+// is to join, or to make way for.
+func (r *ring) succession(object wire.ObjectID, head []byte) func(context.Context, wire.PeerID) (ringnet.Done, error) {
+	return func(ctx context.Context, p wire.PeerID) (ringnet.Done, error) {
+		return ringnet.Ask[ringnet.Done](ctx, r.calls, p, ringnet.KindSucceed, ringnet.Succeed{Object: object, Head: head})
+	}
 }
 
 // chain returns the head record of this peer with all links to the present ring.
@@ -217,6 +224,33 @@ func (m *member) succeedTo(ctx context.Context, object wire.ObjectID, value []by
 	return errs.Wrap("join ring", object.String(), err)
 }
 
+// handover is who is asked for the state with which a ring begins: the members of
+// the ring before, who have it, and those of the new one, who may have it by now.
+type handover struct {
+	*ring
+	head bft.Head
+}
+
+func (h handover) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash) ([]tree.Node, error) {
+	k, err := h.find(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	var peers []wire.PeerID
+	if before, shown := h.head.Before(); shown {
+		for _, m := range before.Members {
+			peers = append(peers, m.Peer)
+		}
+	}
+	for _, m := range h.inOrder(k) {
+		if !slices.Contains(peers, m) {
+			peers = append(peers, m)
+		}
+	}
+	nodes, _, err := h.treeNodes(ctx, object, name, peers)
+	return nodes, err
+}
+
 // fetchState brings all nodes of a version into this peer's store.
 func (m *member) fetchState(ctx context.Context, object wire.ObjectID, head bft.Head, v bft.Verified) error {
 	root := v.Decision.State
@@ -227,7 +261,7 @@ func (m *member) fetchState(ctx context.Context, object wire.ObjectID, head bft.
 	if err != nil {
 		hint = archive.Hint{} // the ring's members have it at hand
 	}
-	source := archive.NewReader(object, m.nodes, m.ring, m.fetch, hint)
+	source := archive.NewReader(object, m.nodes, handover{m.ring, head}, m.fetch, hint)
 	for _, err := range tree.NewNodes(ctx, tree.Load(source, wire.NodeHash{}), tree.Load(source, root)) {
 		if err != nil {
 			return errs.Wrap("fetch state", object.String(), err)
