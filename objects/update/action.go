@@ -21,6 +21,7 @@ const (
 	actCopyFile
 	actRelease
 	actReconfigure
+	actDeleteObject
 )
 
 // Action is a change of the state. Fields that its kind does not use are empty;
@@ -102,3 +103,8 @@ func Release(id wire.ExtentID) Action { return Action{Kind: actRelease, Key: Ext
 func Reconfigure(r bft.Reconfiguration) Action {
 	return Action{Kind: actReconfigure, Value: r.Encode()}
 }
+
+// DeleteObject ends the object: nothing of its state stays, no version can be
+// read any more, and no further update is executed. It is final. Only the owner
+// may, as the only action of an update.
+func DeleteObject() Action { return Action{Kind: actDeleteObject} }

@@ -46,6 +46,9 @@ type Result struct {
 // becomes of the updates. The error is that of reading the state: the same
 // state, environment and updates give the same result everywhere.
 func Apply(ctx context.Context, state *tree.Map, env Env, updates []*Signed) (Result, error) {
+	if IsDeleted(state.Root()) {
+		return Result{Root: state.Root(), Outcomes: refusedAll(env, len(updates))}, nil
+	}
 	b := &batch{ctx: ctx, env: env, state: state, next: state.Edit(env.Version), left: BatchOperationsMax}
 	outcomes := make([]Outcome, 0, len(updates))
 	if err := b.noteRing(); err != nil {
@@ -57,6 +60,9 @@ func Apply(ctx context.Context, state *tree.Map, env Env, updates []*Signed) (Re
 			return Result{}, err
 		}
 		outcomes = append(outcomes, o)
+		if b.ended {
+			return deleted(append(outcomes, refusedAll(env, len(updates)-len(outcomes))...)), nil
+		}
 		if b.ring != nil {
 			break
 		}
@@ -77,6 +83,7 @@ type batch struct {
 	left    int          // of the budget
 	applied []wire.PublicKey
 	ring    *bft.RingCert // that orders from the next version on
+	ended   bool          // the object is deleted
 }
 
 // get reads and parses a value of the version in the making.
@@ -165,7 +172,7 @@ func (b *batch) execute(u *Signed, writer Writer) (Outcome, error) {
 		err := c.run(&u.Clauses[i])
 		if err == nil {
 			b.next.Merge(c.next)
-			b.ring = c.ring
+			b.ring, b.ended = c.ring, c.ends
 			o.Status, o.Clause, o.Reason = Applied, uint32(i), ReasonNone
 			return o, nil
 		}

@@ -27,6 +27,7 @@ type clause struct {
 	left    *int // of the update's budget
 	extents map[wire.ExtentID]*extentState
 	ring    *bft.RingCert // that is to order next; nil: the same
+	ends    bool          // the object is deleted
 }
 
 func newClause(b *batch, u *Signed, writer Writer, left *int) *clause {
@@ -140,6 +141,9 @@ func (c *clause) do(a *Action) error {
 		return c.copyFile(a.Key, a.To, wire.Version(a.From))
 	case actReconfigure:
 		return c.reconfigure(a.Value)
+	case actDeleteObject:
+		c.ends = true
+		return nil
 	default: // actRelease; Parse let no other pass
 		return c.release(a.Key)
 	}
@@ -157,6 +161,8 @@ func (c *clause) allowed(a *Action) bool {
 		return owner || isReplacement(c.update)
 	case actRelease:
 		return owner
+	case actDeleteObject:
+		return owner && c.update.isDeletion()
 	case actDeleteRange:
 		_, end := prefixRange([]byte{kindDir})
 		return a.Key[0] == kindDir && bytes.Compare(a.To, end) <= 0

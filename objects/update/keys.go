@@ -20,6 +20,7 @@ const (
 	kindParent  = 'p' // node
 	kindVersion = 'v' // version
 	kindWriter  = 'w' // public key
+	kindDeleted = 'z' // nothing: the object is deleted, and this its only key
 	kindExtent  = 'x' // extent [· number of a part of its receipts]
 )
 

@@ -48,6 +48,7 @@ const (
 	ReasonTooLarge              // a file would grow beyond its limit
 	ReasonOtherRing             // the next ring is not for the one that orders now
 	ReasonNotAgreed             // a statement that the next ring needs is missing or wrong
+	ReasonDeleted               // the object is deleted
 	reasons                     // the number of reasons
 )
 
@@ -75,6 +76,7 @@ var reasonTexts = [reasons]struct {
 	ReasonBusy:           {"the version is full", errs.NoQuorum},
 	ReasonTooLarge:       {"the file would be too large", errs.Refused},
 	ReasonOtherRing:      {"the ring has changed meanwhile", errs.Conflict},
+	ReasonDeleted:        {DeletedText, errs.NotFound},
 	ReasonNotAgreed:      {"not all members of the next ring have agreed to it", errs.Refused},
 }
 

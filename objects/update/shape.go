@@ -80,6 +80,7 @@ var actionShapes = map[ActionKind]shape[Action]{
 	actCopyFile: {needs: hasKey | hasTo, may: hasFrom, holds: func(a *Action) bool {
 		return isFileKey(a.Key) && isFileKey(a.To)
 	}},
+	actDeleteObject: {},
 	actReconfigure: {needs: hasValue, holds: func(a *Action) bool {
 		_, err := bft.ParseReconfiguration(a.Value)
 		return err == nil
