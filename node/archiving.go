@@ -50,6 +50,10 @@ func (r *ring) archiveAt(ctx context.Context, m wire.PeerID, object wire.ObjectI
 		return errs.New("archive", m.String(), errs.TooFew, err)
 	}
 	hint, err := archive.ParseHint(head.Hint)
+	if isDeleted(head) {
+		_, err = r.keep(ctx, object, record.Bytes, head, verified)
+		return err
+	}
 	if err != nil || verified.Decision.Version < q.Version || hint.Version < q.Version || len(hint.Extents) == 0 {
 		return errs.Newf("archive", m.String(), errs.TooFew, "it says that version %d is archived, and cannot say where", q.Version)
 	}
@@ -62,7 +66,7 @@ func (r *ring) archiveAt(ctx context.Context, m wire.PeerID, object wire.ObjectI
 func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
 	put := r.dht.PrepareHead(ctx, object)
 	defer put.Close()
-	hint, err := r.archiver.Archive(ctx, object)
+	hint, err := r.settle(ctx, object)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,9 @@ func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
 	if err != nil || !here {
 		return err
 	}
-	head.Hint = hint.Encode()
+	if head.Hint = hint; isDeleted(head) {
+		head.Hint = nil // it may have been deleted meanwhile
+	}
 	value, err := head.Encode()
 	if err != nil {
 		return err
@@ -88,6 +94,17 @@ func (r *ring) archiveHere(ctx context.Context, object wire.ObjectID) error {
 		return nil // a later version was archived and published meanwhile
 	}
 	return err
+}
+
+// settle brings what is not archived yet of an object to other peers, and returns
+// the hint that leads to it. Of a deleted object there is nothing to bring.
+func (r *ring) settle(ctx context.Context, object wire.ObjectID) ([]byte, error) {
+	head, here, err := r.rings.Head(object)
+	if err == nil && here && isDeleted(head) {
+		return nil, r.archiver.Forget(ctx, object)
+	}
+	hint, err := r.archiver.Archive(ctx, object)
+	return hint.Encode(), err
 }
 
 // headCopiesMin is how many peers must have confirmed a head record before this

@@ -123,7 +123,7 @@ func (n *Node) archiveSoon(ctx context.Context, object wire.ObjectID, ticks int)
 	if err != nil || !here {
 		return err
 	}
-	if leader := n.ring.inOrder(k)[0]; leader != n.host.Self() && ticks < archivePatience {
+	if leader := n.ring.inOrder(k)[0]; !isDeleted(k.head) && leader != n.host.Self() && ticks < archivePatience {
 		if err := n.adopt(ctx, object, leader); err != nil {
 			n.log.Debug("taking over an archive", "object", object.String(), "leader", leader.String(), "error", err)
 		}

@@ -50,7 +50,11 @@ func (b backend) reading(ctx context.Context, ref, consistency string, look func
 	}
 	open := func() error {
 		v = seen{place: p, path: t.Path}
-		if v.Snapshot, err = selected(ctx, b.gateway.Snapshot(p.Object, head), t.Version); err != nil {
+		newest, err := b.gateway.Snapshot(p.Object, head)
+		if err != nil {
+			return err
+		}
+		if v.Snapshot, err = selected(ctx, newest, t.Version); err != nil {
 			return err
 		}
 		if v.root, err = v.Place(ctx, p); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects"
 )
 
 // ReplaceMember puts another peer in the place of a member.
@@ -85,6 +86,9 @@ func (b backend) lost(ctx context.Context, ref string) (c change, answering int,
 	owner, mine := b.ownerOf(c.k.head.Genesis)
 	if !mine {
 		return c, 0, owner, errNotOwner("recover ring", p.Object)
+	}
+	if isDeleted(c.k.head) {
+		return c, 0, owner, errs.New("recover ring", p.Object.String(), errs.NotFound, objects.ErrDeleted)
 	}
 	if ring := c.k.verified.Ring; answering >= ring.Quorum() {
 		return c, 0, owner, errs.Hint(errs.Newf("recover ring", p.Object.String(), errs.Conflict,

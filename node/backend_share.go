@@ -110,10 +110,14 @@ func (b backend) Volumes(context.Context) ([]api.Volume, error) {
 // line is what a list says of a volume, from memory.
 func (b backend) line(v envelope.Volume) api.Volume {
 	line := api.Volume{Petname: v.Petname, Object: v.Object.String(), Shared: !v.Own()}
-	if k, seen := b.ring.heads.find(v.Object); seen {
-		line.Version = uint64(k.verified.Decision.Version)
-	} else if k, here, err := b.ring.local(v.Object); err == nil && here {
-		line.Version = uint64(k.verified.Decision.Version)
+	k, known := b.ring.heads.find(v.Object)
+	if !known {
+		var err error
+		k, known, err = b.ring.local(v.Object)
+		known = known && err == nil
+	}
+	if known {
+		line.Version, line.Deleted = uint64(k.verified.Decision.Version), isDeleted(k.head)
 	}
 	return line
 }

@@ -34,7 +34,9 @@ func (b backend) Watch(ctx context.Context, r api.WatchRequest, fn func(api.LogV
 			return err
 		}
 		if head.Version > told {
-			v.Snapshot = b.gateway.Snapshot(v.Object, head)
+			if v.Snapshot, err = b.gateway.Snapshot(v.Object, head); err != nil {
+				return err
+			}
 			if err := v.tell(ctx, r.All, told, fn); err != nil {
 				return err
 			}

@@ -144,7 +144,13 @@ func (c *cluster) user(i int) backend { return backend{c.nodes[i]} }
 // init makes a volume at a peer and returns its object.
 func (c *cluster) init(i, ring int) (wire.ObjectID, string) {
 	c.t.Helper()
-	v, err := c.user(i).Init(c.t.Context(), api.InitRequest{Ring: ring})
+	return c.initAs(i, api.InitRequest{Ring: ring})
+}
+
+// initAs makes a volume as the request says.
+func (c *cluster) initAs(i int, r api.InitRequest) (wire.ObjectID, string) {
+	c.t.Helper()
+	v, err := c.user(i).Init(c.t.Context(), r)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -72,9 +72,7 @@ func (b backend) finishRelease(ctx context.Context, object wire.ObjectID, versio
 	if err != nil {
 		return err
 	}
-	bare := k.head
-	bare.Hint = nil
-	proof, err := bare.Encode()
+	proof, err := bareHead(k)
 	if err != nil {
 		return err
 	}

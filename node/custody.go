@@ -10,6 +10,7 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/archive"
 	"github.com/atollnet/atoll/objects/custody/keeper"
 	"github.com/atollnet/atoll/objects/extent"
@@ -90,24 +91,20 @@ func (c custodied) State(ctx context.Context, object wire.ObjectID) (keeper.Stat
 	if k.verified.Ring.Index(c.host.Self()) < 0 && !c.volumes.has(object) {
 		return keeper.State{}, keeper.ErrNotKept
 	}
+	if isDeleted(k.head) {
+		return c.deleted(object, k)
+	}
 	head := k.export()
 	if hint, err := c.ring.archiver.Hint(object); err == nil && hint.Version >= head.Hint.Version {
 		head.Hint = hint
 	}
-	bare := k.head
-	bare.Hint = nil
-	proof, err := bare.Encode()
+	proof, err := bareHead(k)
 	if err != nil {
 		return keeper.State{}, err
 	}
-	s := keeper.State{Mark: markOf(head.Root, head.Hint), Proof: proof}
+	s := keeper.State{Mark: markOf(head.Root, head.Hint), Proof: proof, Extents: c.extents(object, head)}
 	for _, m := range k.verified.Ring.Members {
 		s.Custodians = append(s.Custodians, m.Peer)
-	}
-	s.Extents = func(ctx context.Context, fn func(keeper.Extent) error) error {
-		return c.gateway.ExtentsAt(ctx, object, head, func(source transfer.Source, k, n int) error {
-			return fn(keeper.Extent{Source: source, K: k, N: n})
-		})
 	}
 	return s, nil
 }
@@ -118,6 +115,43 @@ func markOf(root wire.NodeHash, hint archive.Hint) string {
 		mark += string(x.ID[:8])
 	}
 	return mark
+}
+
+// deleted is what is left to do for a deleted object: its holders are to be told,
+// by those who have the owner's word.
+func (c custodied) deleted(object wire.ObjectID, k known) (keeper.State, error) {
+	d, found, err := c.ring.archiver.Deleted(object)
+	if err != nil {
+		return keeper.State{}, err
+	}
+	proof, proofErr := bareHead(k)
+	hint, hintErr := c.ring.archiver.Hint(object)
+	if err := errors.Join(proofErr, hintErr); err != nil {
+		return keeper.State{}, err
+	}
+	if !found {
+		return keeper.State{}, keeper.ErrNotKept
+	}
+	return keeper.State{
+		Deleted: &transfer.Deletion{Object: object, Word: d.Word, Proof: proof},
+		Extents: c.extents(object, objects.Head{Root: d.Last, Hint: hint}),
+	}, nil
+}
+
+// extents lists what a state refers to.
+func (c custodied) extents(object wire.ObjectID, head objects.Head) func(context.Context, func(keeper.Extent) error) error {
+	return func(ctx context.Context, fn func(keeper.Extent) error) error {
+		return c.gateway.ExtentsAt(ctx, object, head, func(source transfer.Source, k, n int) error {
+			return fn(keeper.Extent{Source: source, K: k, N: n})
+		})
+	}
+}
+
+// bareHead returns the head record that is known, without its hint.
+func bareHead(k known) ([]byte, error) {
+	bare := k.head
+	bare.Hint = nil
+	return bare.Encode()
 }
 
 // custodian gives orders under the key that holders accept for an object: this
@@ -143,6 +177,11 @@ func (c custodian) Renew(ctx context.Context, object wire.ObjectID, holder wire.
 // Bring implements keeper.Orders.
 func (c custodian) Bring(ctx context.Context, object wire.ObjectID, holder wire.PeerID, m *extent.Manifest, share int, data []byte, leaseSeconds uint64, proof []byte) (extent.SignedReceipt, error) {
 	return c.of(object).Bring(ctx, object, holder, m, share, data, leaseSeconds, proof)
+}
+
+// TellDeleted implements keeper.Orders.
+func (c custodian) TellDeleted(ctx context.Context, holder wire.PeerID, d transfer.Deletion) (bytes uint64, err error) {
+	return transfer.Custodian{Network: c.network}.TellDeleted(ctx, holder, d)
 }
 
 // obedience is what this peer, as a holder, does for custodians.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/bft/runner"
@@ -57,6 +58,9 @@ func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runn
 		return runner.Execution{}, err
 	}
 	x := runner.Execution{Root: result.Root, NextRing: result.NextRing, Finish: e.keep(object, env.Version, result.Nodes)}
+	if update.IsDeleted(result.Root) {
+		x.Finish = e.end(object, parent, updates, result)
+	}
 	for _, o := range result.Outcomes {
 		x.Outcomes = append(x.Outcomes, o.Encode())
 	}
@@ -72,4 +76,19 @@ func (e executor) keep(object wire.ObjectID, v wire.Version, nodes []tree.Node) 
 		}
 		return archive.Note(w, object, v, nodes)
 	}
+}
+
+// end stores, in the place of nodes, what is kept of an object that is deleted.
+func (e executor) end(object wire.ObjectID, parent runner.State, updates [][]byte, r update.Result) func(kv.Writer) error {
+	if update.IsDeleted(parent.Root) {
+		return nil
+	}
+	for i, o := range slices.Backward(r.Outcomes) {
+		if o.Status == update.Applied { // what comes after it is refused
+			return func(w kv.Writer) error {
+				return archive.NoteDeleted(w, object, archive.Deleted{Word: updates[i], Last: parent.Root})
+			}
+		}
+	}
+	panic("an object is deleted by no update") // Apply says otherwise
 }

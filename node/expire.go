@@ -68,7 +68,10 @@ func (n *Node) expire(ctx context.Context, object wire.ObjectID, leases []store.
 	for i, l := range leases {
 		extents[i] = l.Extent
 	}
-	refers, err := n.refersNow(ctx, object, extents, 0)
+	refers, err := make([]bool, len(leases)), error(nil)
+	if !n.shares.IsDeleted(object) {
+		refers, err = n.refersNow(ctx, object, extents, 0)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -123,6 +123,9 @@ func (n *Node) replaceDeadOf(ctx context.Context, ring bft.RingCert) error {
 	if len(dead) == 0 || len(dead) > ring.Faults() {
 		return nil // with more the owner must decide
 	}
+	if k, here, err := n.ring.local(ring.Object); err != nil || here && isDeleted(k.head) {
+		return err // there is nothing left to order
+	}
 	limit := n.config.RingDeadAfter
 	if !n.pulse.silent(dead[0], time.Now(), limit+turn*limit/4) {
 		return nil
@@ -141,7 +144,7 @@ func (n *Node) grow(ctx context.Context, v envelope.Volume) error {
 			return err // it is looked up when it is used
 		}
 	}
-	owner := k.head.Genesis.Body.Owner == n.volumes.author().Public()
+	owner := k.head.Genesis.Body.Owner == n.volumes.author().Public() && !isDeleted(k.head)
 	policy, err := update.ParsePolicy(k.head.Genesis.Body.Policy)
 	has := len(k.verified.Ring.Members)
 	if err != nil || !owner || has >= int(policy.RingSize) {

@@ -204,6 +204,9 @@ func (n *Node) serveShares() error {
 	n.host.Handle(transfer.ProtocolRelease, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolRelease, remote, s.ServeRelease(ctx, remote, stream))
 	})
+	n.host.Handle(transfer.ProtocolDelete, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
+		n.served(transfer.ProtocolDelete, remote, s.ServeDelete(ctx, remote, stream))
+	})
 	n.dht.Advertise(n.shares.Extents)
 	return nil
 }

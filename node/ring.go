@@ -78,8 +78,10 @@ func (r *ring) record(object wire.ObjectID) ([]byte, error) {
 	if !here {
 		return nil, errs.New("read head", object.String(), errs.NotFound, runner.ErrUnknownObject)
 	}
-	if head.Hint, err = r.hint(object); err != nil {
-		return nil, err
+	if !isDeleted(head) {
+		if head.Hint, err = r.hint(object); err != nil {
+			return nil, err
+		}
 	}
 	return head.Encode()
 }

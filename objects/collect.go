@@ -119,6 +119,9 @@ func firstHolders(x update.Listed) transfer.Source {
 // with blocks of files or as part of its tree's archive. It needs no key.
 func (g *Gateway) Refers(ctx context.Context, object wire.ObjectID, head Head, extents []wire.ExtentID) (refers []bool, err error) {
 	refers = make([]bool, len(extents))
+	if update.IsDeleted(head.Root) {
+		return refers, nil
+	}
 	nodes := archive.NewReader(object, g.Nodes, g.Ring, g.Fetcher, head.Hint)
 	state := tree.Load(nodes, head.Root)
 	for i, id := range extents {

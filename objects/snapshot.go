@@ -29,16 +29,20 @@ func (g *Gateway) Newest(ctx context.Context, object wire.ObjectID) (*Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	return g.Snapshot(object, head), nil
+	return g.Snapshot(object, head)
 }
 
-// Snapshot returns the version of a head that the caller has from the ring.
-func (g *Gateway) Snapshot(object wire.ObjectID, head Head) *Snapshot {
+// Snapshot returns the version of a head that the caller has from the ring. The
+// error matches ErrDeleted, and is of kind NotFound, if that is no more.
+func (g *Gateway) Snapshot(object wire.ObjectID, head Head) (*Snapshot, error) {
+	if update.IsDeleted(head.Root) {
+		return nil, errs.New("read volume", object.String(), errs.NotFound, ErrDeleted)
+	}
 	nodes := archive.NewReader(object, g.Nodes, g.Ring, g.Fetcher, head.Hint)
 	return &Snapshot{
 		Object: object, Version: head.Version, Time: head.Time,
 		g: g, state: tree.Load(nodes, head.Root),
-	}
+	}, nil
 }
 
 // At returns an earlier version of the object; s must be the newest.

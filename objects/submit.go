@@ -36,35 +36,41 @@ func (b *batch) add(c update.Clause, bytes int) {
 // submit signs an update and returns when it was applied. The error has the
 // kind of the reason why it was not.
 func (g *Gateway) submit(ctx context.Context, object wire.ObjectID, b *batch) (Ordered, error) {
+	ordered, _, err := g.submitSigned(ctx, object, b)
+	return ordered, err
+}
+
+// submitSigned is submit that returns what was signed too.
+func (g *Gateway) submitSigned(ctx context.Context, object wire.ObjectID, b *batch) (Ordered, []byte, error) {
 	s, err := g.sessions.of(object)
 	if err != nil {
-		return Ordered{}, errs.Wrap("submit", "", err)
+		return Ordered{}, nil, errs.Wrap("submit", "", err)
 	}
 	select {
 	case s.slot <- struct{}{}:
 		defer func() { <-s.slot }()
 	case <-ctx.Done():
-		return Ordered{}, ctx.Err()
+		return Ordered{}, nil, ctx.Err()
 	}
 	head, err := g.Ring.Head(ctx, object)
 	if err != nil {
-		return Ordered{}, err
+		return Ordered{}, nil, err
 	}
 	signed := update.Sign(g.Author, update.Update{
 		Object: object, Session: s.id, Seq: s.next(), Until: head.Version + untilAhead,
 		Clauses: []update.Clause{b.clause}, Extents: b.extents,
-	})
+	}).Encode()
 	for {
-		ordered, err := g.Ring.Submit(ctx, object, signed.Encode())
+		ordered, err := g.Ring.Submit(ctx, object, signed)
 		if err != nil {
-			return Ordered{}, err
+			return Ordered{}, nil, err
 		}
 		// A full version refuses and forgets an update: the next may take it.
 		if ordered.Outcome.Reason != update.ReasonBusy {
-			return ordered, ordered.Outcome.Err()
+			return ordered, signed, ordered.Outcome.Err()
 		}
 		if ctx.Err() != nil {
-			return Ordered{}, context.Cause(ctx)
+			return Ordered{}, nil, context.Cause(ctx)
 		}
 	}
 }

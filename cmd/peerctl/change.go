@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
 )
 
 func (a *app) mkdirVerb() *cobra.Command {
@@ -48,7 +50,11 @@ func (a *app) rmVerb() *cobra.Command {
 }
 
 func (a *app) remove(ctx context.Context, r api.RemoveRequest) (api.PutResult, error) {
-	return a.peerd.Remove(a.listening(ctx), r)
+	out, err := a.peerd.Remove(a.listening(ctx), r)
+	if petname, is := strings.CutSuffix(r.Ref, ":"); is && errs.KindOf(err) == errs.Usage {
+		err = errs.Hint(err, "peerctl volume delete %s deletes the volume itself, for good", petname)
+	}
+	return out, err
 }
 
 // change makes a change that has no reference to print.

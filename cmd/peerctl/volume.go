@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,9 @@ func (a *app) volumes(ctx context.Context) error {
 			if v.Shared {
 				whose = "shared"
 			}
+			if v.Deleted {
+				return a.print("%-16s  deleted by its owner, object %s", v.Petname+":", v.Object)
+			}
 			return a.print("%-16s  %-6s  version %d, object %s", v.Petname+":", whose, v.Version, v.Object)
 		})
 		if err != nil {
@@ -40,14 +44,14 @@ func (a *app) volumes(ctx context.Context) error {
 
 func (a *app) volumeVerb() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "volume add|rm|rename",
-		Short: "Name, forget or rename volumes on this peer",
+		Use:   "volume add|rm|rename|delete",
+		Short: "Name, forget or rename volumes on this peer, or delete one",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage("say what: volume add NAME REF, volume rm NAME, volume rename NAME NAME")
+			return usage("say what: volume add NAME REF, volume rm NAME, volume rename NAME NAME, volume delete VOLUME")
 		},
 	}
-	c.AddCommand(a.volumeAddVerb(), a.volumeRemoveVerb(), &cobra.Command{
+	c.AddCommand(a.volumeAddVerb(), a.volumeRemoveVerb(), a.volumeDeleteVerb(), &cobra.Command{
 		Use:   "rename NAME NAME",
 		Short: "Give a volume another petname",
 		Args:  cobra.ExactArgs(2),
@@ -98,6 +102,52 @@ stays. Your own volume is forgotten only with --force: nobody else may have its 
 	}
 	c.Flags().BoolVar(&force, "force", false, "forget a volume of your own too")
 	return c
+}
+
+func (a *app) volumeDeleteVerb() *cobra.Command {
+	yes := false
+	c := &cobra.Command{
+		Use:   "delete VOLUME",
+		Short: "Delete a volume everywhere, all versions of it, for good",
+		Long: `Delete a volume of your own with all its versions, for everybody who can read it, and
+have the holders of its shares free them: within minutes those that answer, the others
+when they come back. It asks first, and cannot be undone.
+
+rm removes entries and leaves them in earlier versions; volume rm forgets a name here
+and leaves the volume as it is.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.deleteVolume(c.Context(), args[0], yes) },
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+func (a *app) deleteVolume(ctx context.Context, arg string, yes bool) error {
+	ref, err := a.volumeRef(arg)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		if err := a.confirm("delete %s with all its versions, for everybody and for good?", shown(ref)); err != nil {
+			return err
+		}
+	}
+	m := a.meter("delete "+shown(ref), 0)
+	d, err := a.peerd.DeleteVolume(api.WithObserver(ctx, m), api.DeleteVolumeRequest{Ref: ref})
+	m.close()
+	if err != nil {
+		return err
+	}
+	return a.show(d, func() error {
+		if d.Version == 0 {
+			return a.print("%s was deleted before, and its name is forgotten now", shown(ref))
+		}
+		text := fmt.Sprintf("%s is deleted in version %d; %s on %s being freed", shown(ref), d.Version, size(d.FreedBytes), count(d.Holders-d.Silent, "holder", "holders"))
+		if d.Silent > 0 {
+			text += fmt.Sprintf("; %s could not be told yet", count(d.Silent, "holder", "holders"))
+		}
+		return a.print("%s", text)
+	})
 }
 
 // volume says what a volume is called now.

@@ -16,6 +16,9 @@ type Custody interface {
 	// Collect releases what no retained version of a volume refers to, and has
 	// its holders free it. Only its owner may: errs.Refused.
 	Collect(ctx context.Context, r CollectRequest) (Collected, error)
+	// DeleteVolume deletes a volume, all versions of it, for good, has its holders
+	// free it, and forgets its petname. Only its owner may: errs.Refused.
+	DeleteVolume(ctx context.Context, r DeleteVolumeRequest) (DeletedVolume, error)
 	// Quota says what is stored on this peer, and whose it is.
 	Quota(ctx context.Context) (Quota, error)
 }
@@ -59,6 +62,23 @@ type Collected struct {
 	FreedBytes uint64 `json:"freed_bytes"`    // by the holders that were told
 	Holders    int    `json:"holders"`        // that have shares of them
 	Silent     int    `json:"silent_holders"` // of these, not told
+}
+
+// DeleteVolumeRequest asks to delete a volume.
+type DeleteVolumeRequest struct {
+	Ref string `json:"ref"` // of its root; a path, or a version, is errs.Usage
+}
+
+// DeletedVolume is what became of it. Holders that were told free the bytes
+// within some minutes; the peers that ordered the volume tell the others when
+// they answer, and they find it out when their leases run out.
+type DeletedVolume struct {
+	Object     string   `json:"object"`
+	Petnames   []string `json:"petnames"` // that are forgotten here
+	Version    uint64   `json:"version"`  // in which that was ordered; 0: it was deleted before
+	FreedBytes uint64   `json:"freed_bytes"`
+	Holders    int      `json:"holders"`        // that took shares when they were stored
+	Silent     int      `json:"silent_holders"` // of these, not told yet
 }
 
 // Quota is what is stored on a peer.

@@ -62,6 +62,7 @@ type Volume struct {
 	Reference string `json:"reference,omitempty"` // of its root; left out of a Status and of a list
 	Version   uint64 `json:"version"`             // the newest that this peer has heard of
 	Shared    bool   `json:"shared,omitempty"`    // it is somebody else's
+	Deleted   bool   `json:"deleted,omitempty"`   // its owner has deleted it
 }
 
 // PutResult is what became of a change.

@@ -14,11 +14,13 @@ import (
 //	a · object · p · version   hashes of the nodes that the version added, not yet archived
 //	a · object · n · extent    hashes of the nodes in an archive extent
 //	a · object · s             state
+//	a · object · z             what is kept of a deleted object
 const (
 	keyPrefix    = 'a'
 	pendingClass = 'p'
 	nodesClass   = 'n'
 	stateClass   = 's'
+	deletedClass = 'z'
 
 	recordBytesMax = 4 << 20 // our own records: a guard against damage, not a format's limit
 )

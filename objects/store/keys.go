@@ -18,6 +18,7 @@ const (
 	classLease    = 'l' // extent, index, object → lease
 	classDamaged  = 'x' // extent, index → nothing
 	classUptime   = 'u' // seconds, 8 bytes
+	classDeleted  = 'd' // object → its number, 8 bytes
 )
 
 func shareKey(class byte, id wire.ExtentID, index int) []byte {

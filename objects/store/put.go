@@ -125,6 +125,9 @@ type plan struct {
 
 // planPut finds out what of the share is here.
 func (s *Shares) planPut(r kv.Reader, c checked) (p plan, err error) {
+	if s.isDeleted(c.Object) {
+		return p, fail(ErrDeleted, "nothing of it is stored")
+	}
 	p.change = change{bytes: charge(c.record.Bytes), object: c.Object, author: c.Author}
 	if p.healed, err = has(r, shareKey(classDamaged, c.id, c.Index)); err != nil {
 		return p, err

@@ -51,6 +51,9 @@ func (s *Shares) renew(object wire.ObjectID, charged wire.PublicKey, id wire.Ext
 // planRenewal returns the lease as it is to be, and what that changes in the
 // ledger, which has admitted it.
 func (s *Shares) planRenewal(r kv.Reader, in checked, seconds uint64) (l lease, c change, err error) {
+	if s.isDeleted(in.Object) {
+		return l, c, fail(ErrDeleted, "no lease is renewed")
+	}
 	rec, err := servable(r, in.id, in.Index)
 	if err != nil {
 		return l, c, err

@@ -48,12 +48,14 @@ type Shares struct {
 
 	// writing is held from the look at the ledger until a change is counted in
 	// it, so that two puts cannot share the last free bytes. It guards ledger,
-	// uptime, arriving and soonest; the sync that follows is not made under it.
+	// uptime, arriving, soonest and deleted; the sync that follows is not made
+	// under it.
 	writing  sync.Mutex
 	ledger   *ledger
 	uptime   uint64         // seconds, as persisted
 	arriving map[string]int // files that Puts under way rely on
 	soonest  uint64         // no lease runs out before this uptime; 0: not known
+	deleted  deletions
 }
 
 // Open counts what is stored, which takes a few seconds for a million shares.
@@ -76,6 +78,7 @@ func Open(store kv.Store, c Config) (*Shares, error) {
 // load counts anew what is on disk. The caller holds writing, or is Open.
 func (s *Shares) load() error {
 	fresh, uptime := newLedger(s.config), uint64(0)
+	var deleted deletions
 	err := s.kv.View(func(r kv.Reader) (err error) {
 		if err := loadShares(r, fresh); err != nil {
 			return err
@@ -86,6 +89,9 @@ func (s *Shares) load() error {
 		if err := loadDamaged(r, fresh); err != nil {
 			return err
 		}
+		if deleted, err = loadDeleted(r); err != nil {
+			return err
+		}
 		uptime, err = loadUptime(r)
 		return err
 	})
@@ -93,7 +99,7 @@ func (s *Shares) load() error {
 		return classify(err)
 	}
 	s.setLedger(fresh)
-	s.uptime = uptime
+	s.uptime, s.deleted = uptime, deleted
 	return nil
 }
 

@@ -15,6 +15,7 @@ const (
 	getRequestBytesMax = 64
 
 	releaseOpenBytesMax = wire.HeadBytesMax + ReleaseExtentsMax*(wire.HashSize+4) + 512
+	deletionBytesMax    = wire.HeadBytesMax + DeletionBytesMax + 128
 	getReplyBytesMax    = wire.ManifestBytesMax + wire.SharesMax + 512
 	// RefusalTextBytesMax is the most bytes of a refusal's text.
 	RefusalTextBytesMax = 200

@@ -2,10 +2,8 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -79,31 +77,8 @@ type Owner struct {
 
 // Release tells a holder, and returns how many bytes it will free.
 func (o Owner) Release(ctx context.Context, r Release, proof []byte) (bytes uint64, err error) {
-	opening, cancel := context.WithTimeout(ctx, keepOpenTimeout)
-	defer cancel()
-	s, err := o.Network.Open(opening, r.Holder, ProtocolRelease)
-	if err != nil {
-		return 0, err
-	}
-	stop := context.AfterFunc(ctx, func() { s.Reset() })
-	defer stop()
 	r.Owner = o.Key.Public()
-	p := &paced{Stream: s, stall: keepStallTimeout}
-	err = frame.WriteMessage(p, &releaseOpen{Release: r, Proof: proof, Signature: o.Key.Sign(TagRelease, wire.Marshal(r))})
-	var reply releaseReply
-	if err == nil {
-		p.stall = keepReceiptTimeout
-		err = receive(p, &reply, putReplyBytesMax)
-	}
-	if err != nil {
-		s.Reset()
-		return 0, err
-	}
-	s.Close()
-	if reply.Refusal != nil {
-		return 0, reply.Refusal
-	}
-	return reply.Bytes, nil
+	return askRelease(ctx, o.Network, r.Holder, ProtocolRelease, &releaseOpen{Release: r, Proof: proof, Signature: o.Key.Sign(TagRelease, wire.Marshal(r))})
 }
 
 // Releasing is what a Server needs to let go of shares.
@@ -115,30 +90,18 @@ type Releasing interface {
 	// state of that version or a later one knows them no more, and returns how
 	// many bytes that will free.
 	Release(ctx context.Context, object wire.ObjectID, version wire.Version, extents []wire.ExtentID) (bytes uint64, err error)
+	// Delete lets all leases of an object run out, if the deletion is what it
+	// claims, and returns how many bytes that will free.
+	Delete(ctx context.Context, d Deletion) (bytes uint64, err error)
 }
 
 // ServeRelease takes one release from an owner and ends the stream. The error is
 // a *Refusal if the owner was told, else what broke the stream.
 func (v *Server) ServeRelease(ctx context.Context, remote wire.PeerID, s Stream) error {
-	return v.serve(ctx, s, func(p *paced) error {
-		bytes, err := v.release(ctx, remote, p)
-		p.allow(putReplyBytesMax, v.BytesPerSecondMin, v.ProgressTimeout)
-		if err == nil {
-			return answer(p, &releaseReply{Bytes: bytes})
-		}
-		refusal := refusalOfInput(err)
-		if refusal == nil {
-			return err
-		}
-		return errors.Join(refusal, answer(p, &releaseReply{Refusal: refusal}))
-	})
+	return v.serveRelease(ctx, remote, s, func(p *paced) (uint64, error) { return v.release(ctx, p) })
 }
 
-func (v *Server) release(ctx context.Context, remote wire.PeerID, p *paced) (bytes uint64, err error) {
-	if !v.putStreams.take(remote, 1) {
-		return 0, refuse(RefusedBusy, "too many streams at once")
-	}
-	defer v.putStreams.give(remote, 1)
+func (v *Server) release(ctx context.Context, p *paced) (bytes uint64, err error) {
 	p.allow(releaseOpenBytesMax, v.BytesPerSecondMin, v.ProgressTimeout)
 	var open releaseOpen
 	if err := receive(p, &open, releaseOpenBytesMax); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
 )
@@ -27,6 +28,13 @@ func (l *letting) Owner(_ wire.ObjectID, key wire.PublicKey, proof []byte) error
 func (l *letting) Release(_ context.Context, _ wire.ObjectID, v wire.Version, extents []wire.ExtentID) (uint64, error) {
 	l.version, l.extents = v, extents
 	return 1000, nil
+}
+
+func (l *letting) Delete(_ context.Context, d Deletion) (uint64, error) {
+	if !bytes.Equal(d.Word, []byte("word")) {
+		return 0, errs.Newf("delete", "", errs.Refused, "not the owner's word")
+	}
+	return 2000, l.Owner(d.Object, l.owner, d.Proof)
 }
 
 func TestHoldersLetGoForTheOwnerAlone(t *testing.T) {
@@ -90,4 +98,29 @@ func FuzzReleaseOpen(f *testing.F) {
 
 func FuzzReleaseReply(f *testing.F) {
 	fuzz(f, putReplyBytesMax, &releaseReply{Bytes: 9}, &releaseReply{Refusal: refuse(RefusedNotAllowed, "no")})
+}
+
+func TestHoldersLearnOfDeletions(t *testing.T) {
+	w, c, _, _ := custodied(t, 1)
+	n := w.nodes[0]
+	d := Deletion{Object: wire.ObjectID{7}, Word: []byte("word"), Proof: []byte("proof")}
+	if _, err := c.TellDeleted(t.Context(), n.peer, d); refusedAs(err) != RefusedNotAllowed {
+		t.Errorf("a peer that releases nothing: %v", err)
+	}
+	n.server.Releasing = &letting{owner: c.Key.Public()}
+	if freed, err := c.TellDeleted(t.Context(), n.peer, d); err != nil || freed != 2000 {
+		t.Errorf("%d bytes, %v", freed, err)
+	}
+	d.Word = make([]byte, DeletionBytesMax)
+	if _, err := c.TellDeleted(t.Context(), n.peer, d); refusedAs(err) != RefusedNotAllowed {
+		t.Errorf("a word that proves nothing: %v", err)
+	}
+	d.Word = make([]byte, DeletionBytesMax+1)
+	if _, err := c.TellDeleted(t.Context(), n.peer, d); refusedAs(err) != RefusedMalformed {
+		t.Errorf("a word that is too long: %v", err)
+	}
+}
+
+func FuzzDeletion(f *testing.F) {
+	fuzz(f, deletionBytesMax, &Deletion{Object: wire.ObjectID{1}, Word: []byte("word"), Proof: []byte("head")})
 }

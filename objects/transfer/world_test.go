@@ -175,6 +175,8 @@ func (w *world) Open(ctx context.Context, peer wire.PeerID, protocol string) (St
 			n.server.ServeKeep(w.ctx, w.self, s)
 		case protocol == ProtocolRelease:
 			n.server.ServeRelease(w.ctx, w.self, s)
+		case protocol == ProtocolDelete:
+			n.server.ServeDelete(w.ctx, w.self, s)
 		default:
 			n.server.ServeGet(w.ctx, w.self, s)
 		}

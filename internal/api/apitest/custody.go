@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"strings"
 
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
@@ -53,6 +54,22 @@ func (f *Fake) Collect(_ context.Context, r api.CollectRequest) (api.Collected, 
 		return api.Collected{}, err
 	}
 	return api.Collected{Object: p.volume.object, Extents: 3, Version: p.volume.newest(), FreedBytes: 3 << 20, Holders: 32, Silent: 1}, nil
+}
+
+// DeleteVolume implements api.Backend.
+func (f *Fake) DeleteVolume(_ context.Context, r api.DeleteVolumeRequest) (api.DeletedVolume, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.resolve(r.Ref)
+	if err != nil {
+		return api.DeletedVolume{}, err
+	}
+	if p.path != "" || p.version != p.volume.newest() || strings.Contains(r.Ref, "@") {
+		return api.DeletedVolume{}, errs.Newf("delete volume", r.Ref, errs.Usage, "a volume is deleted as a whole")
+	}
+	out := api.DeletedVolume{Object: p.volume.object, Petnames: []string{p.volume.petname}, Version: p.volume.newest() + 1, FreedBytes: 3 << 20, Holders: 32}
+	p.volume.petname, p.volume.deleted = "", true
+	return out, nil
 }
 
 // Quota implements api.Backend.

@@ -48,6 +48,7 @@ type volume struct {
 	object   string
 	versions []version
 	writers  map[string]string // where keys may write
+	deleted  bool
 }
 
 // version is a state of a volume: its nodes by path, "" being the root.
@@ -121,7 +122,9 @@ func (f *Fake) resolve(ref string) (place, error) {
 	var err error
 	if head == "atoll" {
 		p, rest, err = f.parse(rest)
-	} else if named, known := f.rooted(head); known {
+	} else if named, known := f.rooted(head); known && named.volume.deleted {
+		err = errDeleted
+	} else if known {
 		p = named
 	} else {
 		p.volume, err = f.find(head)
@@ -169,6 +172,9 @@ func (f *Fake) parse(text string) (p place, path string, err error) {
 			return p, path, errs.New("", "", errs.Usage, err)
 		}
 		for _, v := range f.volumes {
+			if v.object == parts[0] && v.deleted {
+				return p, path, errDeleted
+			}
 			if v.object == parts[0] {
 				p.volume = v
 				return p, path, nil
@@ -177,6 +183,8 @@ func (f *Fake) parse(text string) (p place, path string, err error) {
 	}
 	return p, path, errs.New("", "", errs.NotFound, errors.New("no such object"))
 }
+
+var errDeleted = errs.New("", "", errs.NotFound, errors.New("deleted by its owner"))
 
 func (v *volume) selected(selector string) (uint64, error) {
 	newest := v.newest()

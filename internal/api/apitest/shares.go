@@ -120,7 +120,7 @@ func (f *Fake) Volumes(context.Context) ([]api.Volume, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.aliases)) {
-		all = append(all, api.Volume{Petname: name, Object: f.aliases[name].volume.object, Version: f.aliases[name].volume.newest(), Shared: true})
+		all = append(all, api.Volume{Petname: name, Object: f.aliases[name].volume.object, Version: f.aliases[name].volume.newest(), Shared: true, Deleted: f.aliases[name].volume.deleted})
 	}
 	return all, nil
 }

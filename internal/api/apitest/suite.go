@@ -37,6 +37,7 @@ func Test(t *testing.T, b api.Backend, prefix string) {
 		{"what is not there", (*volumeTest).absent},
 		{"watching", (*volumeTest).watching},
 		{"the rest", (*volumeTest).rest},
+		{"deletion", (*volumeTest).deletion},
 	}
 	for i, part := range parts {
 		t.Run(part.name, func(t *testing.T) {
@@ -517,5 +518,34 @@ func (v *volumeTest) rest() {
 	err = v.b.Walk(v.ctx(), api.ReadRequest{Ref: v.ref("/")}, func(api.Entry, func() (io.ReadCloser, error)) error { return enough })
 	if !errors.Is(err, enough) {
 		v.t.Errorf("a caller's error in walk: %v", err)
+	}
+}
+
+func (v *volumeTest) deletion() {
+	v.put("/f", noise(50_000))
+	for _, ref := range []string{v.ref("/f"), v.ref("/") + "@1"} {
+		_, err := v.b.DeleteVolume(v.ctx(), api.DeleteVolumeRequest{Ref: ref})
+		v.fails(err, errs.Usage, "delete "+ref)
+	}
+	shared, err := v.b.Share(v.ctx(), api.ShareRequest{Ref: v.ref("/")})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	d, err := v.b.DeleteVolume(v.ctx(), api.DeleteVolumeRequest{Ref: v.ref("/")})
+	if err != nil || d.Version == 0 || !slices.Equal(d.Petnames, []string{v.name}) {
+		v.t.Errorf("delete: %+v, %v", d, err)
+	}
+	for _, ref := range []string{v.ref("/f"), shared.Reference, shared.Reference + "/f", shared.Reference + "@1"} {
+		_, err := v.b.Stat(v.ctx(), api.ReadRequest{Ref: ref})
+		v.fails(err, errs.NotFound, "stat "+ref)
+	}
+	_, err = v.b.Mkdir(v.ctx(), api.MkdirRequest{Ref: shared.Reference + "/d", Mode: 0o755})
+	v.fails(err, errs.NotFound, "mkdir in what is deleted")
+	volumes, err := v.b.Volumes(v.ctx())
+	if err != nil || slices.ContainsFunc(volumes, func(x api.Volume) bool { return x.Petname == v.name }) {
+		v.t.Errorf("volumes: %+v, %v", volumes, err)
+	}
+	if made, err := v.b.Init(v.ctx(), api.InitRequest{Petname: v.name}); err != nil || made.Object == d.Object {
+		v.t.Errorf("another volume of that name: %+v, %v", made, err)
 	}
 }

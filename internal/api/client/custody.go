@@ -22,6 +22,11 @@ func (c *Client) Collect(ctx context.Context, r api.CollectRequest) (api.Collect
 	return follow[api.Collected](ctx, c, protocol.Collect, r, nil, nil)
 }
 
+// DeleteVolume implements api.Backend.
+func (c *Client) DeleteVolume(ctx context.Context, r api.DeleteVolumeRequest) (api.DeletedVolume, error) {
+	return follow[api.DeletedVolume](ctx, c, protocol.DeleteVolume, r, nil, nil)
+}
+
 // Quota implements api.Backend.
 func (c *Client) Quota(ctx context.Context) (api.Quota, error) {
 	return get[api.Quota](ctx, c, protocol.Quota, nil)

@@ -52,8 +52,11 @@ const (
 	Prune    = "POST /v1/prune"
 	Collect  = "POST /v1/collect"
 	Quota    = "GET /v1/quota"
-	Watch    = "GET /v1/watch"
-	Proof    = "GET /v1/proof"
+
+	DeleteVolume = "DELETE /v1/volume"
+
+	Watch = "GET /v1/watch"
+	Proof = "GET /v1/proof"
 
 	Pending        = "GET /v1/pending"
 	PendingContent = "GET /v1/pending/content"

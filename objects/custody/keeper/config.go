@@ -39,6 +39,9 @@ type State struct {
 	// Extents calls fn for every extent that the object refers to, those of its
 	// tree's archive included.
 	Extents func(ctx context.Context, fn func(Extent) error) error
+	// Deleted is what shows holders that the object is deleted; nil while it
+	// lives. Extents are then those that it referred to last.
+	Deleted *transfer.Deletion
 }
 
 // Extent is an extent and who took its shares when it was written. K and N are
@@ -70,6 +73,8 @@ type Fetcher interface {
 type Orders interface {
 	Renew(ctx context.Context, object wire.ObjectID, holder wire.PeerID, m *extent.Manifest, share int, leaseSeconds uint64, proof []byte) (extent.SignedReceipt, error)
 	Bring(ctx context.Context, object wire.ObjectID, holder wire.PeerID, m *extent.Manifest, share int, data []byte, leaseSeconds uint64, proof []byte) (extent.SignedReceipt, error)
+	// TellDeleted shows a holder that an object is deleted.
+	TellDeleted(ctx context.Context, holder wire.PeerID, d transfer.Deletion) (bytes uint64, err error)
 }
 
 // Config is what a Keeper is made of. Fields that are zero take their defaults

@@ -6,6 +6,7 @@
 //	auditor   ─▶ a range of each share, chosen now ─▶ what a holder proved or lost
 //	repairers ─▶ K live shares ─▶ the missing ones ─▶ new holders, by signed order
 //	renewer   ─▶ a fresh lease for each share, at half of the old one
+//	teller    ─▶ that an object is deleted, to each of its holders
 //
 // It needs no key of a volume and changes no certified state: a share is checked
 // against its manifest, and where it moved to is found through provider records.

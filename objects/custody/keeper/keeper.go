@@ -32,6 +32,7 @@ type Keeper struct {
 	extents   map[name]*entry
 	order     []*entry // all of extents, for those who go round
 	peers     map[wire.PeerID]*peer
+	burials   map[wire.ObjectID]*burial
 	queue     custody.Queue[name]
 	admission custody.Admission
 	awake     float64 // seconds that Run has seen pass
@@ -99,6 +100,7 @@ func New(c Config) *Keeper {
 		objects:   make(map[wire.ObjectID]*object),
 		extents:   make(map[name]*entry),
 		peers:     make(map[wire.PeerID]*peer),
+		burials:   make(map[wire.ObjectID]*burial),
 		admission: custody.Admission{JobsMax: c.RepairsMax, BytesMax: repairBytesMax},
 	}
 	k.measured.Store(new(custody.Measured))
@@ -115,6 +117,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	k.refreshAll(ctx)
 	work.Go(func() { k.auditor(ctx) })
 	work.Go(func() { k.renewer(ctx) })
+	work.Go(func() { k.teller(ctx) })
 	for range k.RepairsMax {
 		work.Go(func() { k.repairer(ctx) })
 	}

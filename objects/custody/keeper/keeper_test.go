@@ -46,6 +46,9 @@ type sea struct {
 	brought    int
 	refused    int  // because a peer is full
 	badly      bool // the author encoded badly
+	deleted    bool // the object is
+	told       map[wire.PeerID]int
+	refusing   map[wire.PeerID]bool // to free what is deleted
 }
 
 func newSea(t *testing.T, peers int) *sea {
@@ -61,6 +64,7 @@ func newSea(t *testing.T, peers int) *sea {
 		random: rand.NewChaCha8([32]byte{1}),
 		dead:   make(map[wire.PeerID]bool), full: make(map[wire.PeerID]bool), lies: make(map[wire.PeerID]bool), slow: make(map[wire.PeerID]bool),
 		shares: make(map[wire.PeerID]map[int]bool), lease: make(map[wire.PeerID]uint64),
+		told: make(map[wire.PeerID]int), refusing: make(map[wire.PeerID]bool),
 	}
 	s.custodians = []wire.PeerID{s.self}
 	for i := range peers {
@@ -148,7 +152,11 @@ func (s *sea) State(context.Context, wire.ObjectID) (State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	listed := s.listed
-	return State{Mark: fmt.Sprint(listed), Custodians: s.custodians, Proof: []byte("proof"), Extents: func(_ context.Context, fn func(Extent) error) error {
+	var deleted *transfer.Deletion
+	if s.deleted {
+		deleted = &transfer.Deletion{Object: wire.ObjectID{7}, Word: []byte("word")}
+	}
+	return State{Deleted: deleted, Mark: fmt.Sprint(listed), Custodians: s.custodians, Proof: []byte("proof"), Extents: func(_ context.Context, fn func(Extent) error) error {
 		if !listed {
 			return nil
 		}

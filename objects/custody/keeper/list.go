@@ -61,6 +61,9 @@ func (k *Keeper) refreshObject(ctx context.Context, id wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
+	if state.Deleted != nil {
+		return k.bury(ctx, id, state)
+	}
 	o, changed := k.update(id, state)
 	if !changed {
 		return nil

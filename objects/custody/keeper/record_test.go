@@ -53,3 +53,13 @@ func TestADamagedRecordIsNone(t *testing.T) {
 		t.Error("a closed store gave an answer")
 	}
 }
+
+func FuzzBurialRecord(f *testing.F) {
+	f.Add(wire.Marshal(burialRecord{Format: 1, Began: 100, Untold: []wire.PeerID{{1}, {2}}}))
+	f.Add(wire.Marshal(burialRecord{Format: 1}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := parseBurialRecord(b); err == nil && !bytes.Equal(wire.Marshal(r), b) {
+			t.Errorf("%x encodes to %x", b, wire.Marshal(r))
+		}
+	})
+}
