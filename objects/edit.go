@@ -139,10 +139,10 @@ func (g *Gateway) Remove(ctx context.Context, p Place, path string, recursive bo
 }
 
 func (w *writer) remove(s *Snapshot, t target, recursive bool, ifVersion *wire.Version) error {
-	key := update.DirEntryKey(t.dir.ID, t.dir.Key.Secrets().SealName(t.dir.ID, t.name))
+	key := t.key()
 	var must []update.Predicate
 	if ifVersion != nil {
-		must = append(must, update.KeyUnchanged(key, *ifVersion))
+		must = append(must, t.unchangedSince(*ifVersion)...)
 	}
 	if t.old.IsDir() && !recursive {
 		must = append(must, emptyBut(t.old)...)

@@ -106,7 +106,20 @@ func (s *Snapshot) size(ctx context.Context, e *Entry) (found bool, err error) {
 	}
 	info, err := update.ParseFileInfo(f.Value)
 	e.Size = int64(info.Size)
+	if err == nil && f.Changed > e.Changed {
+		err = s.grown(ctx, e)
+	}
 	return true, err
+}
+
+// grown takes in when a file was appended to. That leaves its entry as it is, so
+// that appends do not conflict, and gives its self entry another time.
+func (s *Snapshot) grown(ctx context.Context, e *Entry) error {
+	self, found, err := s.selfEntry(ctx, e.ID, e.Key)
+	if err == nil && found && self.Changed > e.Changed && self.Attr != e.Attr {
+		e.Attr, e.Changed = self.Attr, self.Changed
+	}
+	return err
 }
 
 // Lookup resolves a path below an entry. The error is of kind NotFound where

@@ -89,7 +89,7 @@ func (e *editor) step() {
 	var c Change
 	var err error
 	next := maps.Clone(e.now)
-	switch op := e.rand.IntN(10); {
+	switch op := e.rand.IntN(12); {
 	case op < 3 || path == "":
 		content := fmt.Sprintf("content %d", e.fresh)
 		if op == 0 && path != "" && e.now[path] != isDir {
@@ -114,9 +114,16 @@ func (e *editor) step() {
 		s, entry := e.entry(path)
 		next.add(to, e.now.below(path))
 		c, err = e.g.Copy(e.t.Context(), s, entry, Dest{Place: e.place, Path: to}, true, Condition{})
-	default:
+	case op < 10:
 		next.remove(path)
 		c, err = e.g.Remove(e.t.Context(), e.place, path, true, nil)
+	default:
+		line := fmt.Sprintf("line %d\n", e.fresh)
+		if e.now[path] != isDir {
+			to = path
+		}
+		next[to] += line
+		c = e.append(e.g, to, line)
 	}
 	if err != nil {
 		e.t.Fatal(err)

@@ -143,6 +143,7 @@ func (m *move) must(ctx context.Context) (must []update.Predicate, err error) {
 			must = append(must, emptyBut(m.dst.old)...)
 		}
 	}
+	must = append(must, m.dst.sameSize()...)
 	for _, t := range ends {
 		p, err := m.s.unchanged(ctx, t)
 		if err != nil {

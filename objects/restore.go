@@ -182,7 +182,7 @@ func (r *restorer) remove(t target, cond Condition) error {
 	key := t.key()
 	r.w.then(func(wire.Version) update.Clause {
 		return update.Clause{
-			Predicates: []update.Predicate{update.KeyUnchanged(key, *cond.IfVersion)}, Actions: []update.Action{update.Delete(key)},
+			Predicates: t.unchangedSince(*cond.IfVersion), Actions: []update.Action{update.Delete(key)},
 		}
 	})
 	return r.w.removeContent(r.now, t.old, nil)

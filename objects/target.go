@@ -138,7 +138,22 @@ func (t target) change(random io.Reader, kind update.EntryKind, id wire.NodeID, 
 		e.predicates = append(e.predicates, update.KeyAbsent(e.key))
 	}
 	if c.IfVersion != nil {
-		e.predicates = append(e.predicates, update.KeyUnchanged(e.key, *c.IfVersion))
+		e.predicates = append(e.predicates, t.unchangedSince(*c.IfVersion)...)
 	}
 	return e, nil
+}
+
+// unchangedSince holds if the target has not changed after a version, given that
+// the snapshot shows no later change. Appends do not change a file's entry, but
+// its size.
+func (t target) unchangedSince(v wire.Version) []update.Predicate {
+	return append([]update.Predicate{update.KeyUnchanged(t.key(), v)}, t.sameSize()...)
+}
+
+// sameSize holds if nothing was appended to what is at the target.
+func (t target) sameSize() []update.Predicate {
+	if t.old == nil || t.old.Kind != update.KindFile {
+		return nil
+	}
+	return []update.Predicate{update.FileSize(t.old.ID, uint64(t.old.Size))}
 }

@@ -11,6 +11,10 @@ const (
 	SealedBytesMax = BlockBytesMax + SealOverhead
 	// InlineBytesMax is the most plaintext that a block reference holds itself.
 	InlineBytesMax = 4096
+	// LineBytesMax is the most bytes of a line that is appended, its end included,
+	// and the most that one update appends: blocks have 256 KiB at least, but for
+	// the last, so an update surely holds the references to so much.
+	LineBytesMax = 8 << 20
 
 	// ExtentStripesMax is the most stripes of one extent.
 	ExtentStripesMax = 32
