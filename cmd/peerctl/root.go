@@ -89,7 +89,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 refused,
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long without progress; 0: never")
 	f.StringVar(&a.consistency, "consistency", api.Session, "how new reads must be: any, session, bounded=DURATION or latest (`level`)")
 	root.AddCommand(
-		a.initVerb(), a.idVerb(), a.putVerb(), a.getVerb(), a.catVerb(), a.lsVerb(), a.statVerb(), a.mkdirVerb(), a.rmVerb(),
+		a.initVerb(), a.idVerb(), a.putVerb(), a.appendVerb(), a.getVerb(), a.catVerb(), a.lsVerb(), a.statVerb(), a.mkdirVerb(), a.rmVerb(),
 		a.mvVerb(), a.cpVerb(), a.diffVerb(), a.restoreVerb(),
 		a.shareVerb(), a.revokeVerb(), a.volumesVerb(), a.volumeVerb(), a.pendingVerb(), a.nameVerb(),
 		a.logVerb(), a.watchVerb(), a.waitVerb(), a.checkVerb(), a.planVerb(), a.pruneVerb(), a.gcVerb(), a.quotaVerb(), a.ringVerb(), a.verifyVerb(), a.statusVerb(), a.peersVerb(), a.doctorVerb(), a.inviteVerb(), a.versionVerb(),

@@ -54,6 +54,7 @@ type Backend interface {
 	// Remove removes an entry from its directory; earlier versions keep it. A
 	// directory that is not empty is errs.Conflict, unless Recursive.
 	Remove(ctx context.Context, r RemoveRequest) (PutResult, error)
+	Appender
 	Editor
 	Sharer
 	KeyKeeper

@@ -30,6 +30,7 @@ func Test(t *testing.T, b api.Backend, prefix string) {
 		{"destinations", (*volumeTest).destinations},
 		{"predicates", (*volumeTest).predicates},
 		{"versions", (*volumeTest).versions},
+		{"appending", (*volumeTest).appending},
 		{"trees", (*volumeTest).trees},
 		{"mirrored trees", (*volumeTest).mirror},
 		{"removal", (*volumeTest).removal},

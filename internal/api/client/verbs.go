@@ -132,6 +132,11 @@ func (c *Client) Put(ctx context.Context, r api.PutRequest, body io.Reader) (api
 	return follow[api.PutResult](ctx, c, protocol.Put, r, body, nil)
 }
 
+// Append implements api.Backend.
+func (c *Client) Append(ctx context.Context, r api.AppendRequest, body io.Reader) (api.PutResult, error) {
+	return follow[api.PutResult](ctx, c, protocol.Append, r, body, nil)
+}
+
 // PutTree implements api.Backend.
 func (c *Client) PutTree(ctx context.Context, r api.PutTreeRequest, tree api.TreeReader) (api.PutResult, error) {
 	read, write := io.Pipe()

@@ -35,6 +35,7 @@ const (
 	Check    = "POST /v1/check"
 	Put      = "PUT /v1/file"
 	PutTree  = "PUT /v1/tree"
+	Append   = "POST /v1/file"
 	Remove   = "DELETE /v1/entry"
 	Move     = "POST /v1/move"
 	Copy     = "POST /v1/copy"

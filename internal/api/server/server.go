@@ -96,7 +96,7 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Add, stream(plain(b.AddVolume)))
 	m.Handle(protocol.Change, stream(plain(b.ChangeVolume)))
 	m.Handle(protocol.Export, stream(plain(b.Export)))
-	m.Handle(protocol.Import, stream(importKeys(b)))
+	m.Handle(protocol.Import, stream(withBody(b.Import)))
 	m.Handle(protocol.Plan, askAbout(b.Plan))
 	m.Handle(protocol.Prune, stream(plain(b.Prune)))
 	m.Handle(protocol.Collect, stream(plain(b.Collect)))
@@ -106,8 +106,9 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Pending, ask(b.Pending))
 	m.Handle(protocol.PendingContent, content(openPending(b)))
 	m.Handle(protocol.DropPending, stream(plain(b.DropPending)))
-	m.Handle(protocol.Put, stream(put(b)))
+	m.Handle(protocol.Put, stream(withBody(b.Put)))
 	m.Handle(protocol.PutTree, stream(putTree(b)))
+	m.Handle(protocol.Append, stream(withBody(b.Append)))
 	if n, ok := b.(api.Names); ok {
 		handleNames(m, n)
 	}

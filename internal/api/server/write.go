@@ -22,23 +22,14 @@ func plain[Q, R any](do func(context.Context, Q) (R, error)) work {
 	}
 }
 
-func put(b api.Backend) work {
+// withBody is a request whose body is bytes.
+func withBody[Q, R any](do func(context.Context, Q, io.Reader) (R, error)) work {
 	return func(ctx context.Context, r *http.Request, body io.Reader, _ *events) (any, error) {
-		var q api.PutRequest
+		var q Q
 		if err := protocol.ParseQuery(r, &q); err != nil {
 			return nil, err
 		}
-		return b.Put(ctx, q, body)
-	}
-}
-
-func importKeys(b api.Backend) work {
-	return func(ctx context.Context, r *http.Request, body io.Reader, _ *events) (any, error) {
-		var q api.ImportRequest
-		if err := protocol.ParseQuery(r, &q); err != nil {
-			return nil, err
-		}
-		return b.Import(ctx, q, body)
+		return do(ctx, q, body)
 	}
 }
 
