@@ -78,6 +78,7 @@ func TestAWrongLogIsFound(t *testing.T) {
 	plain := func(*update.Outcome) {}
 	repeated := func(o *update.Outcome) { o.Repeated = true }
 	refused := func(o *update.Outcome) { o.Status = update.Refused }
+	late := func(o *update.Outcome) { o.Status, o.Reason = update.Refused, update.ReasonStale }
 	for _, c := range []struct {
 		name    string
 		entries []ringuser.Entry
@@ -87,6 +88,8 @@ func TestAWrongLogIsFound(t *testing.T) {
 		{"one was told twice", []ringuser.Entry{entry(one, plain), entry(two, plain), entry(one, repeated)}, true},
 		{"one is applied twice", []ringuser.Entry{entry(one, plain), entry(two, plain), entry(one, plain)}, false},
 		{"one was refused", []ringuser.Entry{entry(one, plain), entry(two, refused)}, false},
+		{"one came again when it was forgotten", []ringuser.Entry{entry(one, plain), entry(two, plain), entry(one, late)}, true},
+		{"one came only when it was too late", []ringuser.Entry{entry(two, plain), entry(one, late)}, false},
 		{"one is lost", []ringuser.Entry{entry(two, plain)}, false},
 		{"in an impossible order", []ringuser.Entry{entry(two, plain), entry(one, plain)}, false},
 	} {
