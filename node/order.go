@@ -35,8 +35,7 @@ func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) 
 		ordered, err := r.submit(ctx, object, k, signed)
 		if err == nil {
 			api.Report(ctx, api.Progress{Phase: "ordering", Unit: "updates"})
-			outcome, err := update.ParseOutcome(ordered.Outcome)
-			return objects.Ordered{Version: ordered.Certificate.Decision.Version, Outcome: outcome}, err
+			return became(ordered)
 		}
 		if final(err) {
 			return objects.Ordered{}, err
@@ -51,6 +50,17 @@ func (r *ring) Submit(ctx context.Context, object wire.ObjectID, signed []byte) 
 		}
 		r.refresh(ctx, object, k) // the ring may have changed
 	}
+}
+
+// became returns what became of an update, and in which version: that is not the
+// one that proves it, if the update had come to the ring twice.
+func became(o ringnet.Ordered) (objects.Ordered, error) {
+	outcome, err := update.ParseOutcome(o.Outcome)
+	version := o.Certificate.Decision.Version
+	if outcome.Repeated {
+		version = outcome.Version
+	}
+	return objects.Ordered{Version: version, Outcome: outcome}, err
 }
 
 // final reports whether asking again would give the same.
