@@ -18,6 +18,7 @@ import (
 	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/archive"
 	"github.com/atollnet/atoll/objects/tree"
+	"github.com/atollnet/atoll/objects/update"
 )
 
 const (
@@ -276,6 +277,9 @@ func (r *ring) ask(ctx context.Context, object wire.ObjectID, k known) (known, e
 func (k known) export() objects.Head {
 	d := k.verified.Decision
 	h := objects.Head{Version: d.Version, Root: d.State, Time: time.UnixMilli(d.TimeUnixMilli)}
+	if d.Version == 0 {
+		h.Root, _ = firstState(k.head.Genesis)
+	}
 	if len(k.head.Hint) > 0 {
 		// A bad hint can only make a reader look in vain; what is in the local
 		// store, and on the ring, can still be read.
@@ -284,12 +288,27 @@ func (k known) export() objects.Head {
 	return h
 }
 
+// firstState returns version 0, which no decision names: whoever has the genesis
+// can compute it.
+func firstState(g bft.Genesis) (wire.NodeHash, []tree.Node) {
+	policy, err := update.ParsePolicy(g.Body.Policy)
+	if err != nil {
+		return wire.NodeHash{}, nil // no ring would begin with it
+	}
+	return update.Genesis(g.Body.Owner, policy, g.Body.Ring().ID())
+}
+
 // TreeNodes asks the ring's members for nodes of an object's tree, first the one
 // that has answered last.
 func (r *ring) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash) ([]tree.Node, error) {
 	k, err := r.find(ctx, object)
 	if err != nil {
 		return nil, err
+	}
+	if k.verified.Decision.Version == 0 {
+		if root, nodes := firstState(k.head.Genesis); root == name {
+			return nodes, nil
+		}
 	}
 	nodes, from, err := r.treeNodes(ctx, object, name, ahead(k.reader, r.inOrder(k)))
 	if err == nil {

@@ -3,10 +3,12 @@ package node
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
 )
 
 // Two people write one tree, each through his own peer, and a ring of four that
@@ -117,5 +119,61 @@ func TestKeysMoveToAnotherPeer(t *testing.T) {
 	}
 	if _, err := c.user(0).Export(t.Context(), api.ExportRequest{}); kindOf(err) != errs.Usage {
 		t.Errorf("without a passphrase: %v", err)
+	}
+}
+
+// What the genesis says of rights and policy holds before anything was written.
+func TestAVolumeIsItsOwnersBeforeTheFirstWrite(t *testing.T) {
+	c := newCluster(t, 6)
+	_, ref := c.init(0, 4)
+	guest, err := c.user(1).Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	writers, err := c.user(2).Writers(t.Context(), api.ReadRequest{Ref: ref})
+	if err != nil || len(writers) != 1 || !writers[0].Owner {
+		t.Errorf("the first writers, by a stranger: %+v, %v", writers, err)
+	}
+	r, err := c.user(0).Share(t.Context(), api.ShareRequest{Ref: "home:/", Write: guest.Author, Until: api.Ordered})
+	if err != nil || r.Version != 1 {
+		t.Fatalf("share: %+v, %v", r, err)
+	}
+	c.mustPut(1, ref+"/a", "by the guest")
+
+	// An empty volume can be read without its ring, too.
+	made, err := c.user(0).Init(t.Context(), api.InitRequest{Petname: "empty", Ring: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := wire.ParseObjectID(made.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range c.members(0, object) {
+		if m != 0 {
+			c.stop(m)
+		}
+	}
+	err = c.user(0).List(t.Context(), api.ListRequest{Ref: "empty:/", Consistency: api.Any}, func(api.Entry) error { return nil })
+	if err != nil {
+		t.Errorf("reading an empty volume without its ring: %v", err)
+	}
+}
+
+func TestTheFirstPutIsAsDurableAsItsVolumeWasMade(t *testing.T) {
+	c := newCluster(t, 6)
+	shares := func(petname string, nines int) int {
+		if _, err := c.user(0).Init(t.Context(), api.InitRequest{Petname: petname, Nines: nines}); err != nil {
+			t.Fatal(err)
+		}
+		c.mustPut(0, petname+":/a", strings.Repeat("x", 200_000))
+		r, err := c.user(0).Check(t.Context(), api.CheckRequest{Ref: petname + ":/a"})
+		if err != nil || len(r.Extents) != 1 {
+			t.Fatalf("check: %+v, %v", r, err)
+		}
+		return r.Extents[0].N
+	}
+	if usual, more := shares("usual", 0), shares("durable", 30); more <= usual {
+		t.Errorf("30 nines: %d shares, by default %d", more, usual)
 	}
 }
