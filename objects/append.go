@@ -20,6 +20,10 @@ import (
 // state itself: the receipts of an extent would take as much of it.
 const appendInlineMax = 4 * wire.InlineBytesMax
 
+// appendTriesMax is how often an append looks its file up again because others
+// put over it meanwhile. It asked for no condition, so it goes on for long.
+const appendTriesMax = 64
+
 // Append adds content to the end of a file and returns when all of it is
 // ordered. Whole lines that are there go in one update as soon as the update
 // before is ordered, so a line waits for nothing but its order; each update takes
@@ -89,7 +93,7 @@ func (a *appender) end(ctx context.Context) error {
 // add appends in one update. Its file is looked up anew as long as others change
 // its entry.
 func (a *appender) add(ctx context.Context, lines []byte) (err error) {
-	for range staleTriesMax {
+	for range appendTriesMax {
 		if a.file == nil {
 			if err := a.find(ctx); err != nil {
 				return err

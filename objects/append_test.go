@@ -2,6 +2,7 @@ package objects
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -364,4 +365,34 @@ func TestAGuestAppendsBelowHisPlaceAndNowhereElse(t *testing.T) {
 	s.wants("appending beside the place", say(bare, "private/b"), errs.Refused)
 	s.wants("making a file beside the place", say(bare, "private/new"), errs.Refused)
 	w.reads(g, "private/b", "b")
+}
+
+// TestAppendWhileOthersPutOverTheFile: it asked for no condition, so it gets
+// through.
+func TestAppendWhileOthersPutOverTheFile(t *testing.T) {
+	w := newWorld(t, 4)
+	g, other := w.gateway(0), w.gateway(0)
+	w.put(other, "log", nil)
+	g.Ring = &overtaken{Ring: g.Ring, left: 2 * staleTriesMax, first: func() { w.put(other, "log", []byte("put\n")) }}
+	w.append(g, "log", "line\n")
+	w.reads(g, "log", "put\nline\n")
+	g.Ring = &overtaken{Ring: g.Ring, left: 2 * appendTriesMax, first: func() { w.put(other, "log", []byte("put\n")) }}
+	_, err := g.Append(t.Context(), Dest{Place: w.place, Path: "log"}, 0o644, strings.NewReader("line\n"))
+	if errs.KindOf(err) != errs.Conflict {
+		t.Errorf("with others that never stop: %v", err)
+	}
+}
+
+// overtaken is a ring to which others are faster, so many times.
+type overtaken struct {
+	Ring
+	left  int
+	first func()
+}
+
+func (o *overtaken) Submit(ctx context.Context, object wire.ObjectID, signed []byte) (Ordered, error) {
+	if o.left--; o.left >= 0 {
+		o.first()
+	}
+	return o.Ring.Submit(ctx, object, signed)
 }
