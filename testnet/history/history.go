@@ -1,4 +1,5 @@
-// Package history holds what clients saw of a log against what a log may do.
+// Package history holds what clients saw of a log, or of files, against what
+// these may do.
 //
 // It must never take an operation whose end is unknown for one that failed: it
 // may have happened at any time since.
