@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/atollnet/atoll/bft"
@@ -23,10 +22,10 @@ const executorNodesMax = 1024
 // they are, this says where their nodes go.
 type executor struct {
 	nodes *store.Nodes
-	cache *tree.Cache // of what the last versions were made of
-	// source reads what an object's state needs: a member that joined later has
+	// admission has the trees of the last versions, the updates that it has
+	// checked, and what reads what is not there: a member that joined later has
 	// not got the nodes of all earlier versions.
-	source func(wire.ObjectID) tree.Source
+	admission
 }
 
 // Genesis computes version 0.
@@ -44,8 +43,8 @@ func (e executor) Genesis(_ context.Context, g bft.Genesis) (runner.Execution, e
 func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runner.State, env runner.Env, updates [][]byte) (runner.Execution, error) {
 	signed := make([]*update.Signed, len(updates))
 	for i, b := range updates {
-		s, err := update.Parse(b)
-		if err != nil && !errors.Is(err, update.ErrUpdate) {
+		s, err := e.parsed(b)
+		if err != nil {
 			return runner.Execution{}, err
 		}
 		signed[i] = s // nil for bytes that are no update: Apply refuses them

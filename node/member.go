@@ -183,7 +183,7 @@ func (m *member) found(ctx context.Context, _ wire.PeerID, q ringnet.Found) (rin
 
 // submit has an update of a gateway ordered.
 func (m *member) submit(ctx context.Context, _ wire.PeerID, q ringnet.Submit) (ringnet.Ordered, error) {
-	reply, err := m.rings.Submit(ctx, q.Object, q.Update)
+	reply, err := m.ring.order(ctx, q.Object, q.Update)
 	if err != nil {
 		return ringnet.Ordered{}, memberError("order update", q.Object, err)
 	}

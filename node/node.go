@@ -172,14 +172,15 @@ func (n *Node) openGateway(context.Context) error {
 func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	self := n.host.Self()
 	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
+	admission := newAdmission(tree.NewCache(executorNodesMax), n.treeSource)
 	if n.rings, err = runner.New(runner.Config{
-		Self: self, Store: n.store, Executor: executor{nodes, tree.NewCache(executorNodesMax), n.treeSource}, Transport: n.links, Log: n.log,
+		Self: self, Store: n.store, Executor: executor{nodes, admission}, Admit: admission.admit, Transport: n.links, Log: n.log,
 		Committed: n.committed, Behind: n.behind,
 	}); err != nil {
 		return err
 	}
 	n.calls = ringnet.NewClient(n.host)
-	n.ring = &ring{self: self, rings: n.rings, calls: n.calls, dht: n.dht, checks: n.headChecks, heads: newHeads(n.learned), changed: n.changed.add, others: n.live, log: n.log,
+	n.ring = &ring{self: self, rings: n.rings, news: n.news, calls: n.calls, dht: n.dht, checks: n.headChecks, heads: newHeads(n.learned), changed: n.changed.add, others: n.live, log: n.log,
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),

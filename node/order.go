@@ -122,7 +122,7 @@ func (r *ring) submit(ctx context.Context, object wire.ObjectID, k known, signed
 // what it says.
 func (r *ring) submitTo(ctx context.Context, m wire.PeerID, object wire.ObjectID, k known, signed []byte) (o ringnet.Ordered, err error) {
 	if m == r.self {
-		reply, err := r.rings.Submit(ctx, object, signed)
+		reply, err := r.order(ctx, object, signed)
 		if err != nil {
 			return o, memberError("order update", object, err)
 		}

@@ -38,6 +38,7 @@ const (
 type ring struct {
 	self     wire.PeerID
 	rings    *runner.Host
+	news     *news // of versions that are committed here
 	calls    *ringnet.Client
 	dht      *dht.DHT
 	archiver *archive.Archiver

@@ -54,10 +54,12 @@ type Config struct {
 	Executor Executor
 	// Transport leads to the other members; nil will do for rings of one.
 	Transport Transport
-	// Admit, if not nil, refuses updates before they are queued: those of users
-	// with the error that it returns, those that members forward in silence. It
-	// is called from several goroutines.
-	Admit func(object wire.ObjectID, update []byte) error
+	// Admit, if not nil, refuses updates of users before they are queued, with the
+	// error that it returns; newest is the newest version that is committed here.
+	// What another member forwards is that member's to answer for: it has a line
+	// of its own, of bft.PendingPerMemberMax. Admit is called from several
+	// goroutines.
+	Admit func(ctx context.Context, object wire.ObjectID, newest State, update []byte) error
 	// Timeout is how long waiting work may stand still before the leader of a
 	// ring is suspected; the default is a second.
 	Timeout time.Duration

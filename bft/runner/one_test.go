@@ -77,7 +77,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a version to come: %v", err)
 	}
 	refusal := errors.New("not here")
-	h.Admit = func(wire.ObjectID, []byte) error { return refusal }
+	h.Admit = func(context.Context, wire.ObjectID, State, []byte) error { return refusal }
 	if _, err := h.Submit(ctx, object, []byte("x")); !errors.Is(err, refusal) {
 		t.Errorf("an update not admitted: %v", err)
 	}

@@ -29,6 +29,7 @@ type seat struct {
 	awaited int // how many submits end gather; 0: it does not wait
 	working bool
 	waiters map[wire.Hash][]chan<- answer
+	newest  *State      // nil until a version has been committed since the seat is in memory
 	timer   *time.Timer // nil if none runs
 	token   uint64      // of timer
 
@@ -312,6 +313,11 @@ func (s *seat) carryOut(e bft.Effects) error {
 	}
 	for _, want := range e.Serve {
 		s.serve(want)
+	}
+	if c := e.Commit; c != nil {
+		s.mu.Lock()
+		s.newest = &State{c.Certificate.Decision.Version, c.Certificate.Decision.State}
+		s.mu.Unlock()
 	}
 	s.answer(e)
 	if c := e.Commit; c != nil && s.host.Committed != nil {

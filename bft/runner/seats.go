@@ -126,9 +126,6 @@ func (h *Host) Deliver(from wire.PeerID, message []byte) {
 		h.Log.Debug("ring message refused", "peer", from, "error", err)
 		return
 	}
-	if request, ok := m.(*bft.Request); ok && h.admit(object, request.Update) != nil {
-		return
-	}
 	for {
 		s, err := h.seat(object)
 		if err != nil {
@@ -169,11 +166,4 @@ func (h *Host) deliver(s *seat, it item) bool {
 	}
 	h.release(it.peer, it.bytes)
 	return false
-}
-
-func (h *Host) admit(object wire.ObjectID, update []byte) error {
-	if h.Admit == nil {
-		return nil
-	}
-	return h.Admit(object, update)
 }

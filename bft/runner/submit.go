@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atollnet/atoll/bft"
+	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -32,7 +33,7 @@ func (h *Host) Submit(ctx context.Context, object wire.ObjectID, update []byte) 
 	if len(update) > wire.UpdateBytesMax {
 		return Reply{}, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(update), wire.UpdateBytesMax)
 	}
-	if err := h.admit(object, update); err != nil {
+	if err := h.admit(ctx, object, update); err != nil {
 		return Reply{}, err
 	}
 	id := bft.RequestID(update)
@@ -48,6 +49,47 @@ func (h *Host) Submit(ctx context.Context, object wire.ObjectID, update []byte) 
 		h.leave(object, s, id, answers)
 		return Reply{}, ctx.Err()
 	}
+}
+
+// admit asks Admit, if this host is a member of the object's ring.
+func (h *Host) admit(ctx context.Context, object wire.ObjectID, update []byte) error {
+	if h.Admit == nil {
+		return nil
+	}
+	s, err := h.seat(object)
+	if err != nil {
+		return err
+	}
+	if s.self < 0 {
+		return fmt.Errorf("object %v: %w", object, ErrMoved)
+	}
+	newest, err := s.newestState()
+	if err != nil {
+		return err
+	}
+	return h.Admit(ctx, object, newest, update)
+}
+
+// newestState returns the newest version that is committed here.
+func (s *seat) newestState() (newest State, err error) {
+	s.mu.Lock()
+	known := s.newest
+	s.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	err = s.host.Store.View(func(r kv.Reader) error {
+		newest.Root = s.stands.origin.Root
+		if newest.Version, err = getVersion(r, s.object); err != nil || newest.Version == 0 {
+			return err
+		}
+		c, err := getCommit(r, s.object, newest.Version)
+		if err == nil {
+			newest.Root = c.Decision.State
+		}
+		return err
+	})
+	return newest, err
 }
 
 // enlist hands the update to the object's seat. A seat that the host has
