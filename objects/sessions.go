@@ -1,10 +1,13 @@
 package objects
 
 import (
+	"context"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/update"
 )
 
 // updatesInFlightMax is how many updates of one object a gateway lets the ring
@@ -16,8 +19,10 @@ type session struct {
 	id   wire.SessionID
 	slot chan struct{} // holds a token for each update in flight
 
-	mu  sync.Mutex
-	seq wire.Seq
+	mu    sync.Mutex
+	seq   wire.Seq      // the last given out
+	out   []wire.Seq    // those of updates in flight, ascending
+	ended chan struct{} // closed when one of them ends, if somebody waits for that
 }
 
 // sessions numbers updates, so that the ring executes each once.
@@ -45,9 +50,44 @@ func (s *sessions) of(object wire.ObjectID) (*session, error) {
 	return fresh, nil
 }
 
-func (s *session) next() wire.Seq {
+// begin gives an update in flight its number, which is its own until end. An
+// update that is slow to be ordered holds up those that come so long after it
+// that the ring would not know its number any more.
+func (s *session) begin(ctx context.Context) (seq wire.Seq, end func(), err error) {
+	for {
+		seq, ended := s.take()
+		if ended == nil {
+			return seq, func() { s.end(seq) }, nil
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return 0, nil, context.Cause(ctx)
+		}
+	}
+}
+
+// take returns the next number, or what is closed when it may be there.
+func (s *session) take() (seq wire.Seq, ended <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.out) > 0 && s.seq+1-s.out[0] >= update.SessionSeqs {
+		if s.ended == nil {
+			s.ended = make(chan struct{})
+		}
+		return 0, s.ended
+	}
 	s.seq++
-	return s.seq
+	s.out = append(s.out, s.seq)
+	return s.seq, nil
+}
+
+func (s *session) end(seq wire.Seq) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out = slices.DeleteFunc(s.out, func(out wire.Seq) bool { return out == seq })
+	if s.ended != nil {
+		close(s.ended)
+		s.ended = nil
+	}
 }

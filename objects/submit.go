@@ -56,8 +56,13 @@ func (g *Gateway) submitSigned(ctx context.Context, object wire.ObjectID, b *bat
 	if err != nil {
 		return Ordered{}, nil, err
 	}
+	seq, end, err := s.begin(ctx)
+	if err != nil {
+		return Ordered{}, nil, err
+	}
+	defer end()
 	signed := update.Sign(g.Author, update.Update{
-		Object: object, Session: s.id, Seq: s.next(), Until: head.Version + untilAhead,
+		Object: object, Session: s.id, Seq: seq, Until: head.Version + untilAhead,
 		Clauses: []update.Clause{b.clause}, Extents: b.extents,
 	}).Encode()
 	for {
