@@ -53,6 +53,7 @@ type appender struct {
 	mode uint32
 
 	file   *appended // nil: not known, or not any more
+	blocks int       // that were appended since the file was looked at for folding
 	change Change
 }
 
@@ -93,24 +94,36 @@ func (a *appender) end(ctx context.Context) error {
 // add appends in one update. Its file is looked up anew as long as others change
 // its entry.
 func (a *appender) add(ctx context.Context, lines []byte) (err error) {
-	for range appendTriesMax {
+	for try := range appendTriesMax {
 		if a.file == nil {
 			if err := a.find(ctx); err != nil {
 				return err
 			}
 		}
+		var f *fold
+		if try == 0 {
+			f = a.toFold(ctx, lines)
+		}
 		var report Report
-		report, err = a.try(ctx, lines)
+		report, err = a.try(ctx, lines, f)
 		if err == nil {
 			a.note(report, len(lines))
 			return nil
 		}
-		if errs.KindOf(err) != errs.Conflict {
+		if !retried(err, f) {
 			return err
 		}
 		a.file = nil
 	}
 	return err
+}
+
+// retried reports whether an append that failed, and is surely not ordered, is
+// tried once more: others have changed the file, or what was folded has found no
+// room.
+func retried(err error, f *fold) bool {
+	kind := errs.KindOf(err)
+	return kind == errs.Conflict || f != nil && (kind == errs.TooFew || kind == errs.Full)
 }
 
 // note takes in what an update came to. A file that it made is there from now on.
@@ -149,7 +162,10 @@ func (a *appender) find(ctx context.Context) error {
 		return errs.New("append", display(t.path()), errs.Usage, errors.New("it is a link, and no file"))
 	default:
 		f.entry = *t.old
-		f.must, err = s.named(ctx, t)
+		if f.must, err = s.named(ctx, t); err == nil {
+			a.blocks, err = s.blockCount(ctx, f.entry.ID)
+			a.blocks %= foldEvery
+		}
 	}
 	if err == nil {
 		f.nines, err = s.nines(ctx, 0)
@@ -212,64 +228,105 @@ func (s *Snapshot) named(ctx context.Context, t target) ([]update.Predicate, err
 	return nil, errs.New("append", "/", errs.NotFound, errors.New("no directory has an entry for the file of this reference any more"))
 }
 
-// try appends in one update. Nothing but the file's own name is a condition.
-func (a *appender) try(ctx context.Context, lines []byte) (Report, error) {
+// toFold returns what is to be folded on the way, which is seldom anything. What
+// cannot be read now, or has changed when the ring looks at it, is left for
+// another time.
+func (a *appender) toFold(ctx context.Context, lines []byte) *fold {
+	if a.blocks+1 < foldEvery || len(lines) > foldBesideMax {
+		return nil
+	}
+	a.blocks = 0
+	s, err := a.g.Newest(ctx, a.dest.Object)
+	if err != nil {
+		return nil
+	}
+	file := a.file.entry
+	if found, err := s.size(ctx, &file); err != nil || !found {
+		return nil
+	}
+	f, err := s.fold(ctx, &file)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// try appends in one update. Nothing but the file's own name is a condition, and
+// that what is folded has not changed.
+func (a *appender) try(ctx context.Context, lines []byte, f *fold) (Report, error) {
 	w := a.g.newWriter(ctx, a.dest.Object)
 	w.want(a.file.nines)
-	return w.finish(w.append(a.file, a.dest.Key.Secrets(), lines))
+	blocks, err := w.append(a.file, a.dest.Key.Secrets(), lines, f)
+	a.blocks += blocks
+	return w.finish(err)
 }
 
-func (w *writer) append(f *appended, volume envelope.Secrets, lines []byte) error {
-	fw := &fileWriter{w: w, volume: volume, secrets: f.entry.Key.Secrets()}
-	if err := fw.gather(lines); err != nil {
-		return err
-	}
-	self, err := w.selfChange(update.KindFile, w.g.stamp(f.entry.Attr), f.entry.ID, f.entry.Key)
+// append asks for the update and returns how many blocks it appends.
+func (w *writer) append(file *appended, volume envelope.Secrets, lines []byte, f *fold) (int, error) {
+	id := file.entry.ID
+	self, err := w.selfChange(update.KindFile, w.g.stamp(file.entry.Attr), id, file.entry.Key)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	fw := &fileWriter{w: w, volume: volume, secrets: file.entry.Key.Secrets()}
+	var folded []*block
+	if f != nil {
+		if folded, err = fw.gather(f.content); err != nil {
+			return 0, err
+		}
+	}
+	appended, err := fw.gather(lines)
+	if err != nil {
+		return 0, err
 	}
 	w.then(func(wire.Version) update.Clause {
-		var all []update.Action
-		if len(fw.pending) > 0 {
-			all = append(all, update.Append(f.entry.ID, refsOf(fw.pending)))
+		c := update.Clause{Predicates: slices.Clone(file.must)}
+		if f != nil {
+			c.Predicates = append(c.Predicates, f.must...)
+			c.Actions = append(c.Actions, update.Splice(id, uint64(f.from), uint64(f.through), refsOf(folded)))
 		}
-		if f.make != nil {
-			all = append(all, update.Set(f.make.key, f.make.value))
+		if len(appended) > 0 {
+			c.Actions = append(c.Actions, update.Append(id, refsOf(appended)))
 		}
-		return update.Clause{Predicates: f.must, Actions: append(all, update.Set(self.key, self.value))}
+		if file.make != nil {
+			c.Actions = append(c.Actions, update.Set(file.make.key, file.make.value))
+		}
+		c.Actions = append(c.Actions, update.Set(self.key, self.value))
+		return c
 	})
-	return nil
+	return len(appended), nil
 }
 
-// gather sends what is appended at once on its way, as blocks for one update.
-func (f *fileWriter) gather(content []byte) error {
+// gather sends what goes into a file at once on its way, as blocks for one
+// update.
+func (f *fileWriter) gather(content []byte) (blocks []*block, err error) {
 	if len(content) <= appendInlineMax {
 		for plain := range slices.Chunk(content, wire.InlineBytesMax) {
 			b, err := f.send(plain)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			f.pending = append(f.pending, b)
+			blocks = append(blocks, b)
 		}
-		return nil
+		return blocks, nil
 	}
 	c := cut.New(bytes.NewReader(content), f.volume.Cut)
 	for {
 		plain, err := c.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return blocks, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		b, err := f.send(plain)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		f.pending = append(f.pending, b)
+		blocks = append(blocks, b)
 		if f.w.full() {
 			if err := f.w.roll(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
