@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -81,5 +82,42 @@ func (c *cluster) inCertifiedOrder(t *testing.T, text string, lines []string, ve
 	}
 	if before != text {
 		t.Errorf("the last version holds\n%s, read was\n%s", before, text)
+	}
+}
+
+// TestAnAppendWaitsForItsRing: who appends for long is not sent away while the
+// ring lacks a quorum, and each line is there once when it is back.
+func TestAnAppendWaitsForItsRing(t *testing.T) {
+	c := newCluster(t, 6)
+	object, _ := c.init(0, 4)
+	members := c.members(0, object)
+	body, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.user(0).Append(t.Context(), api.AppendRequest{Ref: "home:/log", Mode: 0o644}, body)
+		done <- err
+	}()
+	say := func(line string) {
+		if _, err := io.WriteString(in, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("one\n")
+	c.until("the first line is there", func() bool {
+		got, _ := c.get(0, "home:/log")
+		return got == "one\n"
+	})
+	c.stop(members[0])
+	c.stop(members[1])
+	say("two\n")
+	say("three\n")
+	c.start(members[0])
+	say("four\n")
+	in.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.latest(0, "home:/log"); err != nil || got != "one\ntwo\nthree\nfour\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -28,7 +28,8 @@ there once and in one piece, in an order that is the same for everybody; nobody
 has to try again. A line has at most 8 MiB. An input of many lines is ordered in
 several updates, in its order; lines of others may come between them.
 
-Exit code 0 means that all of it is ordered. What was ordered before a failure
+While the input is open, a ring that lacks a quorum is waited for; --timeout counts
+once it has ended. Exit code 0 means that all of it is ordered. What was ordered before a failure
 stays, and the message says how many bytes that is.`,
 		Example: `  echo ready | peerctl append home:/log -
   tail -n 0 -f app.log | peerctl append home:/log -`,
