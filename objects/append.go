@@ -180,7 +180,7 @@ func (a *appender) find(ctx context.Context) error {
 
 // fresh makes up a file for a name that is free.
 func (a *appender) fresh(t target, f *appended) error {
-	id, key, err := t.node(a.g.Random, update.KindFile)
+	id, key, err := t.node(&nodeIDs{random: a.g.Random}, update.KindFile)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (c *copier) node(e *Entry, t target, cond Condition, above []wire.NodeID) (
 	if len(above) > depthMax || slices.Contains(above, e.ID) {
 		return wire.NodeID{}, envelope.NodeKey{}, errNested(e.Path)
 	}
-	id, key, err := t.node(c.w.g.Random, e.Kind)
+	id, key, err := t.node(&c.w.ids, e.Kind)
 	if err != nil {
 		return id, key, err
 	}

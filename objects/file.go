@@ -124,7 +124,8 @@ func (f *fileWriter) stage(must bool) error {
 		if !must {
 			return nil
 		}
-		if _, err := io.ReadFull(f.w.g.Random, f.under[:]); err != nil {
+		var err error
+		if f.under, err = f.w.ids.next(); err != nil {
 			return errs.Wrap("choose file id", "", err)
 		}
 		f.staged = true

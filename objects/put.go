@@ -83,7 +83,7 @@ func (w *writer) put(s *Snapshot, volume envelope.Secrets, t target, f File, con
 	if t.old != nil && t.old.IsDir() != (f.Kind == update.KindDir) {
 		return id, key, 0, errs.New("put", display(t.path()), errs.Conflict, errors.New("a directory cannot take the place of a file, nor a file that of a directory"))
 	}
-	if id, key, err = t.node(w.g.Random, f.Kind); err != nil {
+	if id, key, err = t.node(&w.ids, f.Kind); err != nil {
 		return id, key, 0, err
 	}
 	entry, err := t.change(w.g.Random, f.Kind, id, key, f.Attr, f.Condition)

@@ -112,12 +112,12 @@ func (t target) check(c Condition) error {
 
 // node returns the id and key of what will stand at the target: those of an
 // entry of the same kind, so that references to it stay good, or fresh ones.
-func (t target) node(random io.Reader, kind update.EntryKind) (id wire.NodeID, key envelope.NodeKey, err error) {
+func (t target) node(fresh *nodeIDs, kind update.EntryKind) (id wire.NodeID, key envelope.NodeKey, err error) {
 	if t.old != nil && t.old.Kind == kind {
 		return t.old.ID, t.old.Key, nil
 	}
-	if _, err = io.ReadFull(random, id[:]); err == nil {
-		_, err = io.ReadFull(random, key[:])
+	if id, err = fresh.next(); err == nil {
+		_, err = io.ReadFull(fresh.random, key[:])
 	}
 	return id, key, errs.Wrap("choose node id", "", err)
 }

@@ -46,6 +46,7 @@ type writer struct {
 	g      *Gateway
 	object wire.ObjectID
 	nines  float64 // of durability that are wanted; 0: as everywhere
+	ids    nodeIDs
 
 	ctx    context.Context // ends when any part of the writer fails
 	parts  *errgroup.Group
@@ -69,7 +70,7 @@ type Report struct {
 func (g *Gateway) newWriter(ctx context.Context, object wire.ObjectID) *writer {
 	parts, ctx := errgroup.WithContext(ctx)
 	w := &writer{
-		g: g, object: object, ctx: ctx, parts: parts,
+		g: g, object: object, ids: nodeIDs{random: g.Random}, ctx: ctx, parts: parts,
 		groups: make(chan *group, extentsClosing),
 		unsent: make(map[wire.ExtentID]update.NewExtent),
 		report: Report{Holders: make(map[wire.PeerID]bool)},
