@@ -19,8 +19,11 @@ type wanted struct {
 }
 
 // readAheadRuns is how many runs of stripes are fetched ahead of the one being
-// read. A run is at most an extent, so memory is bounded by that many extents.
+// read. It is what bounds the memory of a reader.
 const readAheadRuns = 1
+
+// runBlocksMax is the most blocks of a run.
+const runBlocksMax = 32
 
 // run is a sequence of wanted blocks that lie side by side in one extent and
 // are fetched with one request to each holder; or one inline block.
@@ -87,7 +90,7 @@ func cutRuns(want iter.Seq2[wanted, error]) iter.Seq2[[]wanted, error] {
 		most := 1
 		flush := func() bool {
 			run := blocks
-			blocks, most = nil, min(2*most, wire.ExtentStripesMax)
+			blocks, most = nil, min(2*most, runBlocksMax)
 			return yield(run, nil)
 		}
 		for w, err := range want {

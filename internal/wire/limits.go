@@ -16,8 +16,12 @@ const (
 	// the last, so an update surely holds the references to so much.
 	LineBytesMax = 8 << 20
 
-	// ExtentStripesMax is the most stripes of one extent.
-	ExtentStripesMax = 32
+	// ExtentStripesMax is the most stripes of one extent: what storing costs
+	// beside the bytes is counted by extents, and small files have a stripe each.
+	ExtentStripesMax = 256
+	// ExtentBytesMax bounds the sealed blocks of one extent, and with them the
+	// memory of who writes or mends it.
+	ExtentBytesMax = 32 * SealedBytesMax
 	// ShareBytesMax is the most bytes of one share. It bounds what a holder
 	// buffers for one incoming share; extents with a small k take fewer
 	// stripes because of it.
@@ -26,7 +30,7 @@ const (
 	// the code's field allows, and far above what the planner asks for.
 	SharesMax = 255
 	// ManifestBytesMax is the most bytes of one encoded manifest.
-	ManifestBytesMax = 16 << 10
+	ManifestBytesMax = 24 << 10
 
 	// UpdateBytesMax is the most bytes of one signed update, all included.
 	UpdateBytesMax = 128 << 10

@@ -15,8 +15,8 @@ const (
 	// indexNodesMax is the most nodes of one archive extent, so that its index
 	// fits a block.
 	indexNodesMax = 16 << 10
-	// extentPacksMax leaves a stripe for the index.
-	extentPacksMax = wire.ExtentStripesMax - 1
+	// extentPacksMax is the most packs of one archive extent, beside its index.
+	extentPacksMax = 31
 
 	indexFormat = 1
 )

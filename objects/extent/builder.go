@@ -8,6 +8,7 @@ import "github.com/atollnet/atoll/internal/wire"
 type Builder struct {
 	code    *Code
 	stripes []Stripe
+	share   int // bytes of each
 	hashers []wire.BulkHasher
 	run     func(parts int, do func(part int))
 	parts   int
@@ -52,11 +53,12 @@ func (b *Builder) Add(sealed []byte) (stripe int, fragments [][]byte, err error)
 		}
 	})
 	b.stripes = append(b.stripes, Stripe{Length: uint32(len(sealed)), Hash: wire.BlockHash(wire.Sum(sealed))})
+	b.share += len(fragments[0])
 	return len(b.stripes) - 1, fragments, nil
 }
 
-// Full reports whether the extent has all its stripes.
-func (b *Builder) Full() bool { return len(b.stripes) == StripesMax(b.code.k) }
+// Full reports whether the extent takes no further block.
+func (b *Builder) Full() bool { return full(b.code.k, len(b.stripes), b.share) }
 
 // Manifest returns the manifest of what was added. It panics if nothing was:
 // an extent has at least one stripe.

@@ -22,7 +22,7 @@ type Manifest struct {
 	_       struct{} `cbor:",toarray"`
 	Format  uint64
 	K, N    uint8            // any K of N shares restore the extent; 1 ≤ K ≤ N
-	Stripes []Stripe         // 1 to StripesMax(K)
+	Stripes []Stripe         // 1 to wire.ExtentStripesMax
 	Shares  []wire.ShareHash // exactly N
 }
 
@@ -48,13 +48,16 @@ func (m *Manifest) validate() error {
 		return fmt.Errorf("%w: %d of %d shares", ErrManifest, m.K, m.N)
 	case len(m.Shares) != int(m.N):
 		return fmt.Errorf("%w: %d share hashes for n=%d", ErrManifest, len(m.Shares), m.N)
-	case len(m.Stripes) < 1 || len(m.Stripes) > StripesMax(int(m.K)):
+	case len(m.Stripes) < 1 || len(m.Stripes) > wire.ExtentStripesMax:
 		return fmt.Errorf("%w: %d stripes at k=%d", ErrManifest, len(m.Stripes), m.K)
 	}
 	for i, s := range m.Stripes {
 		if checkBlock(int(s.Length)) != nil {
 			return fmt.Errorf("%w: stripe %d of %d bytes", ErrManifest, i, s.Length)
 		}
+	}
+	if share := m.ShareBytes(); share > ShareBytesMax(int(m.K)) {
+		return fmt.Errorf("%w: shares of %d bytes at k=%d", ErrManifest, share, m.K)
 	}
 	return nil
 }
@@ -85,10 +88,15 @@ func (m *Manifest) Fragment(stripe int) (offset, length int) {
 	return offset, fragmentBytes(int(m.Stripes[stripe].Length), int(m.K))
 }
 
-// StripesMax returns how many stripes an extent may have, so that no share
-// exceeds wire.ShareBytesMax whatever the blocks are.
-func StripesMax(k int) int {
-	return min(wire.ExtentStripesMax, wire.ShareBytesMax/fragmentBytes(wire.SealedBytesMax, k))
+// ShareBytesMax returns how large a share of an extent may be.
+func ShareBytesMax(k int) int {
+	return min(wire.ShareBytesMax, (wire.ExtentBytesMax+k-1)/k+wire.ExtentStripesMax)
+}
+
+// full reports whether an extent with so many stripes and shares so large may
+// have no room for another block.
+func full(k, stripes, shareBytes int) bool {
+	return stripes >= wire.ExtentStripesMax || shareBytes+fragmentBytes(wire.SealedBytesMax, k) > ShareBytesMax(k)
 }
 
 // fragmentBytes is ⌈length/k⌉.

@@ -100,9 +100,15 @@ func TestHashWithGivesTheSameManifest(t *testing.T) {
 }
 
 func TestExtentIsFullBeforeAShareIsTooLarge(t *testing.T) {
-	for _, s := range []struct{ k, stripes int }{{1, 3}, {2, 7}, {4, 15}, {8, 31}, {9, 32}, {16, 32}, {255, 32}} {
-		if got := StripesMax(s.k); got != s.stripes {
-			t.Errorf("StripesMax(%d) = %d, want %d", s.k, got, s.stripes)
+	for _, s := range []struct{ k, large, small int }{{1, 3, 256}, {2, 7, 256}, {4, 15, 256}, {8, 31, 256}, {9, 32, 256}, {16, 32, 256}, {255, 32, 256}} {
+		for block, want := range map[int]int{wire.SealedBytesMax: s.large, 1000: s.small} {
+			stripes := 0
+			for !full(s.k, stripes, stripes*fragmentBytes(block, s.k)) {
+				stripes++
+			}
+			if stripes != want {
+				t.Errorf("k=%d: %d stripes of %d bytes, want %d", s.k, stripes, block, want)
+			}
 		}
 	}
 	b, err := NewBuilder(1, 1)
@@ -143,7 +149,7 @@ func TestEmptyBlocksAreNeverStripes(t *testing.T) {
 func TestLargestManifestFits(t *testing.T) {
 	m := &Manifest{Format: FormatCurrent, K: 254, N: 255, Shares: make([]wire.ShareHash, 255)}
 	for range wire.ExtentStripesMax {
-		m.Stripes = append(m.Stripes, Stripe{Length: wire.SealedBytesMax})
+		m.Stripes = append(m.Stripes, Stripe{Length: 100_000})
 	}
 	if _, err := ParseManifest(m.Encode()); err != nil {
 		t.Error(err)
@@ -158,8 +164,8 @@ func TestParseManifestRefuses(t *testing.T) {
 		"a hash too few":        func(m *Manifest) { m.Shares = m.Shares[1:] },
 		"a hash too many":       func(m *Manifest) { m.Shares = append(m.Shares, wire.ShareHash{}) },
 		"no stripes":            func(m *Manifest) { m.Stripes = nil },
-		"too many stripes":      func(m *Manifest) { m.Stripes = slices.Repeat(m.Stripes, 33) },
-		"too many for its k":    func(m *Manifest) { m.K, m.Stripes = 1, slices.Repeat(m.Stripes[:1], 4) },
+		"too many stripes":      func(m *Manifest) { m.Stripes = slices.Repeat(m.Stripes, wire.ExtentStripesMax+1) },
+		"too large for its k":   func(m *Manifest) { m.K, m.Stripes = 1, slices.Repeat([]Stripe{{Length: wire.SealedBytesMax}}, 4) },
 		"an empty stripe":       func(m *Manifest) { m.Stripes[0].Length = 0 },
 		"a stripe too long":     func(m *Manifest) { m.Stripes[0].Length = wire.SealedBytesMax + 1 },
 		"a stripe of 4 GiB":     func(m *Manifest) { m.Stripes[0].Length = 1<<32 - 1 },

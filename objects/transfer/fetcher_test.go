@@ -118,7 +118,7 @@ func TestSmallExtentNeedsNoMoreRequestsThanShares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 32)
 		var sizes []int
-		for range wire.ExtentStripesMax {
+		for range 32 {
 			sizes = append(sizes, 500_000)
 		}
 		want := blocks(4, sizes...)

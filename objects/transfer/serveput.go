@@ -147,10 +147,13 @@ func (in *incoming) pace() {
 	in.stream.by = in.began.Add(v.ProgressTimeout + lasting(next, v.BytesPerSecondMin))
 }
 
+// usualStripes is how many blocks of a large file an extent has.
+const usualStripes = 64
+
 // makeRoom occupies memory for a fragment of n bytes.
 func (in *incoming) makeRoom(n int) error {
-	if in.fragments++; in.fragments > extent.StripesMax(int(in.open.K)) {
-		return fmt.Errorf("%w: more than %d fragments", ErrProtocol, in.fragments-1)
+	if in.fragments++; in.fragments > wire.ExtentStripesMax || len(in.data)+n > extent.ShareBytesMax(int(in.open.K)) {
+		return fmt.Errorf("%w: more than %d fragments or %d bytes", ErrProtocol, in.fragments-1, len(in.data))
 	}
 	if free := in.server.Store.FreeBytes(); uint64(len(in.data)+n) > free {
 		return refuse(RefusedFull, "%d bytes left", free)
@@ -160,7 +163,7 @@ func (in *incoming) makeRoom(n int) error {
 	}
 	if in.data == nil {
 		// Blocks of one extent are of a size, so this is seldom too little.
-		in.data = takeBuffer(min(n*extent.StripesMax(int(in.open.K)), wire.ShareBytesMax))
+		in.data = takeBuffer(min(usualStripes*n, extent.ShareBytesMax(int(in.open.K))))
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func TestHolderChecksAShareBeforeItSigns(t *testing.T) {
 		"k is zero":             {func(s *script) { s.open.K = 0 }, RefusedMalformed},
 		"share out of range":    {func(s *script) { s.open.Share = 4 }, RefusedMalformed},
 		"oversized fragment":    {func(s *script) { s.fragments[1] = make([]byte, wire.SealedBytesMax/2+1) }, RefusedMalformed},
-		"too many fragments":    {func(s *script) { s.fragments = make2(extent.StripesMax(2)+1, 10) }, RefusedMalformed},
+		"too many fragments":    {func(s *script) { s.fragments = make2(wire.ExtentStripesMax+1, 10) }, RefusedMalformed},
 		"a fragment too few":    {func(s *script) { s.fragments = s.fragments[:2] }, RefusedMalformed},
 		"no fragment":           {func(s *script) { s.fragments = nil }, RefusedMalformed},
 		"a byte too many":       {func(s *script) { s.fragments[2] = make([]byte, 3) }, RefusedMalformed},

@@ -23,7 +23,7 @@ func TestWhatIsPutCanBeRead(t *testing.T) {
 		"full extent":     {32, 16, 32, nil},
 	} {
 		if name == "full extent" {
-			for range wire.ExtentStripesMax {
+			for range 32 {
 				c.sizes = append(c.sizes, 200_000)
 			}
 		}

@@ -384,7 +384,7 @@ func TestFullExtentTakesNoMore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := u.Add([]byte("block")); !errors.Is(err, extent.ErrFull) || u.out.stripes() != extent.StripesMax(1) {
+		if _, err := u.Add([]byte("block")); !errors.Is(err, extent.ErrFull) || u.out.stripes() != wire.ExtentStripesMax {
 			t.Errorf("%v after %d stripes", err, u.out.stripes())
 		}
 	})

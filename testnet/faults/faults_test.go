@@ -12,8 +12,8 @@ const (
 	// few enough for a small machine.
 	peers = 10
 	// extentBytes is more than one extent holds of content that is cut as
-	// usual, 32 stripes of half a megabyte.
-	extentBytes = 24 << 20
+	// usual.
+	extentBytes = 40 << 20
 )
 
 // cluster is the network that the tests share: starting one for each of them
