@@ -24,6 +24,7 @@ type names struct {
 	roots    []resolver.Root
 	owner    *owner.Owner
 	resolver *resolver.Resolver
+	upstream *upstream.Keeper // nil: other names are refused
 	server   *server.Server
 	alt      wire.PublicKey // of this peer's own zone atoll.alt
 	pin      string         // of the certificate, for clients that take pins
@@ -116,9 +117,12 @@ func (n *Node) openNames(context.Context) (err error) {
 	peer := n.peerKey.Seed()
 	var others resolver.Upstream
 	if len(n.config.Upstream) > 0 {
-		if others, err = upstream.New(n.config.Upstream, time.Now); err != nil {
+		forwarder, err := upstream.New(n.config.Upstream, time.Now)
+		if err != nil {
 			return errs.New("configure", "upstream", errs.Usage, err)
 		}
+		n.names.upstream = upstream.Keep(forwarder, time.Now)
+		others = n.names.upstream
 	}
 	alt := wire.NewKey(wire.Derive("atoll/v1/alt-zone-key", peer[:]))
 	n.names.alt = alt.Public()
@@ -238,6 +242,9 @@ func (n *Node) closeNames() {
 	}
 	if n.names.resolver != nil {
 		n.names.resolver.Close()
+	}
+	if n.names.upstream != nil {
+		n.names.upstream.Close()
 	}
 }
 

@@ -284,6 +284,10 @@ func TestServesWhatIsOldWhenCutOff(t *testing.T) {
 	if got := w.ask(r, "www.test."); got != "NOERROR; secure; stale; 300 IN A 192.0.2.1; EDE 3" {
 		t.Errorf("a day later: %s", got)
 	}
+	w.pass(6 * 24 * time.Hour)
+	if got := w.ask(r, "www.test."); got != "NOERROR; secure; stale; 300 IN A 192.0.2.1; EDE 3" {
+		t.Errorf("after a week: %s", got)
+	}
 	w.pass(zone.Validity)
 	if got := w.ask(r, "www.test."); !strings.HasPrefix(got, "SERVFAIL") {
 		t.Errorf("when its signatures have expired: %s", got)

@@ -164,7 +164,7 @@ func (r *Resolver) one(ctx context.Context, name string, qtype uint16, how quest
 		return Answer{Rcode: dns.RcodeRefused, Extra: &Extra{dns.ExtendedErrorCodeNotAuthoritative, "not a name of Atoll's, and no upstream is configured"}}
 	}
 	began := r.now()
-	a := r.config.Upstream.Exchange(ctx, name, qtype)
+	a := r.asked(name, qtype, r.config.Upstream.Exchange(ctx, name, qtype))
 	if how.trace != nil {
 		*how.trace = append(*how.trace, Step{What: "upstream", Name: name, From: "network", Took: r.now().Sub(began), Note: dns.RcodeToString[a.Rcode]})
 	}

@@ -1,4 +1,5 @@
-// Package upstream asks ordinary DNS resolvers for names that are not Atoll's.
+// Package upstream asks ordinary DNS resolvers for names that are not Atoll's, and
+// keeps what they answer.
 //
 // It asks those that the configuration names, in their order, the ones that
 // failed lately last. It checks that an answer fits the question, asks over TCP

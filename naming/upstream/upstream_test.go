@@ -10,18 +10,29 @@ import (
 	"github.com/miekg/dns"
 )
 
+// listen opens one port for UDP and TCP. One that is free for the one may be taken
+// for the other.
+func listen(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 20 {
+		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if streams, err := net.Listen("tcp", packets.LocalAddr().String()); err == nil {
+			return packets, streams
+		}
+		packets.Close()
+	}
+	t.Fatal("no port is free for UDP and TCP")
+	return nil, nil
+}
+
 // serve answers DNS on loopback, over UDP and TCP at one port, until the test
 // ends.
 func serve(t *testing.T, handle func(w dns.ResponseWriter, m *dns.Msg)) string {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	streams, err := net.Listen("tcp", packets.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, streams := listen(t)
 	for _, s := range []*dns.Server{{PacketConn: packets}, {Listener: streams}} {
 		s.Handler = dns.HandlerFunc(handle)
 		started := make(chan struct{})
