@@ -12,6 +12,7 @@ func (r *Replica) vote(from int, m *Vote) {
 	case r.head.version + 1:
 		r.compareVotes(from, m)
 		r.votes.put(m.Kind, from, m.Ballot, m.Signature, false)
+		r.confront()
 	case r.head.version + 2:
 		r.later.put(m.Kind, from, m.Ballot, m.Signature, false)
 	}
@@ -73,6 +74,7 @@ func (r *Replica) learn(c *Certificate, from int) {
 			r.fail(ErrForked)
 			return
 		}
+		r.compareCertificate(c)
 		r.decided, r.fetchFrom = c, from
 	case d.Version > r.head.version+1 && d.Version > r.target:
 		if c.verify(Commit, r.ring, r.verify) == nil {
@@ -137,7 +139,7 @@ func (r *Replica) commit(p *Proposal) {
 
 	r.state.Accepted, r.state.Prepared, r.dirty = nil, nil, true
 	r.known, r.stored = make(map[wire.VersionID]*Proposal), make(map[wire.VersionID]bool)
-	r.current, r.offered, r.decided, r.asked = nil, nil, nil, Fetch{}
+	r.current, r.offered, r.decided, r.asked, r.shown = nil, nil, nil, Fetch{}, 0
 	r.run = execution{token: r.run.token}
 	r.votes, r.later = r.later, newTally(len(r.ring.Members))
 

@@ -174,6 +174,64 @@ func (r *Replica) compareVotes(from int, m *Vote) {
 	}
 }
 
+// compareCertificate looks at those who have committed a version, beside what
+// they have voted for here.
+func (r *Replica) compareCertificate(c *Certificate) {
+	next := 0
+	for i := range r.ring.Members {
+		if c.Signers&(1<<i) == 0 {
+			continue
+		}
+		signature := c.Signatures[next]
+		next++
+		for _, k := range []Kind{Prepare, Commit} {
+			v := r.votes.of(k)[i]
+			if !v.present || v.ballot.View != c.View || v.ballot.Decision == c.Decision.ID() {
+				continue
+			}
+			if a := r.decisionOf(v.ballot.Decision); a != nil && i != r.self && contradict(*a, c.Decision) {
+				r.accuse(i, Cast{Member: uint8(i), Kind: k, View: c.View, Decision: *a, Signature: v.signature},
+					Cast{Member: uint8(i), Kind: Commit, View: c.View, Decision: c.Decision, Signature: signature})
+			}
+		}
+	}
+}
+
+// confront shows what the leader has proposed here to members that vote for
+// something else in the same view, once to each: one of the two has been lied to,
+// and neither can tell that alone.
+func (r *Replica) confront() {
+	if r.current == nil || r.state.Changing || r.isLeader() {
+		return
+	}
+	own := r.state.Accepted
+	proof := r.votes.prepares[r.Leader()]
+	for i := range r.ring.Members {
+		if i == r.self || i == r.Leader() || r.shown&(1<<i) != 0 || !r.votes.differs(i, *own) {
+			continue
+		}
+		r.shown |= 1 << i
+		r.send(i, &PrePrepare{View: own.View, Proposal: *r.current, Parent: r.head.proof, Signature: proof.signature})
+	}
+}
+
+// differs reports whether a member has voted for something else in the same view.
+func (t *tally) differs(member int, b Ballot) bool {
+	for _, c := range []cast{t.prepares[member], t.commits[member]} {
+		if c.present && c.ballot.View == b.View && c.ballot.Decision != b.Decision {
+			return true
+		}
+	}
+	return false
+}
+
+// confronted takes what a member says that the leader has proposed to it.
+func (r *Replica) confronted(m *PrePrepare) {
+	if !r.over && m.Proposal.Decision.Version == r.head.version+1 {
+		r.compareProposals(r.leader(m.View), m)
+	}
+}
+
 // decisionOf returns a decision on the next version of which this member knows.
 func (r *Replica) decisionOf(id wire.VersionID) *Decision {
 	var all []*Decision

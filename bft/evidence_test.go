@@ -163,3 +163,61 @@ func FuzzEvidence(f *testing.F) {
 		_, _ = e.Verify() // whatever it says, it does not panic
 	})
 }
+
+// A leader that proposes one thing to some and another to others is found when
+// they see each other's votes.
+func TestALeaderThatTellsTwoStoriesIsFound(t *testing.T) {
+	b, leader := follower(t)
+	x, y := b.propose("x"), b.propose("y")
+	var found []Evidence
+	b.found = &found
+	other := b.others(0)[0]
+	b.receive(leader, b.prePrepare(0, x))
+	vote := b.vote(other, Prepare, 0, y.Decision)
+	shown := said[*PrePrepare](b.receive(other, vote))
+	if len(shown) != 1 || shown[0].Proposal.Decision != x.Decision {
+		t.Fatalf("who votes for something else is shown %+v", shown)
+	}
+	if again := said[*PrePrepare](b.receive(other, vote)); len(again) > 0 {
+		t.Error("it is shown twice")
+	}
+	if len(found) > 0 {
+		t.Fatal("a vote for what is not known proves nothing")
+	}
+	// The other has been told the other story, and sees this member's vote.
+	c := newBench(t, other)
+	c.found = &found
+	c.receive(leader, c.prePrepare(0, y))
+	c.receive(b.self, shown[0])
+	if len(found) != 1 {
+		t.Fatalf("%d pieces of evidence", len(found))
+	}
+	if g, err := found[0].Verify(); err != nil || g != (Guilty{Members: 1 << leader}) {
+		t.Errorf("%+v, %v", g, err)
+	}
+	honest := newBench(t, other)
+	honest.found = &found
+	honest.receive(leader, honest.prePrepare(0, x))
+	honest.receive(b.self, shown[0])
+	if len(found) != 1 {
+		t.Error("a leader that told one story is accused")
+	}
+}
+
+// Whoever was told of something that is never decided finds the leader's other
+// vote in the certificate.
+func TestACertificateShowsWhoVotedTwice(t *testing.T) {
+	b, leader := follower(t)
+	x, y := b.propose("x"), b.propose("y")
+	var found []Evidence
+	b.found = &found
+	b.receive(leader, b.prePrepare(0, x))
+	others := b.others(0)
+	b.receive(others[0], &Announce{Commit: sign(b.ring, Commit, y.Decision, 0, leader, others[0], others[1])})
+	if len(found) != 1 {
+		t.Fatalf("%d pieces of evidence", len(found))
+	}
+	if g, err := found[0].Verify(); err != nil || g != (Guilty{Members: 1 << leader}) {
+		t.Errorf("%+v, %v", g, err)
+	}
+}

@@ -58,15 +58,22 @@ func ParseHead(b []byte) (Head, error) {
 	if err := wire.Unmarshal(b, &h, wire.HeadBytesMax); err != nil {
 		return Head{}, fmt.Errorf("%w: %v", ErrHead, err)
 	}
-	switch {
-	case h.Format != headFormat:
-		return Head{}, fmt.Errorf("%w: format %d, this release reads %d", ErrHead, h.Format, headFormat)
-	case len(h.Hint) > HintBytesMax:
-		return Head{}, fmt.Errorf("%w: hint of %d bytes, limit %d", ErrHead, len(h.Hint), HintBytesMax)
-	case len(h.Links) > LinksMax:
-		return Head{}, fmt.Errorf("%w: %d links, limit %d", ErrHead, len(h.Links), LinksMax)
+	if err := h.check(); err != nil {
+		return Head{}, err
 	}
 	return h, nil
+}
+
+func (h Head) check() error {
+	switch {
+	case h.Format != headFormat:
+		return fmt.Errorf("%w: format %d, this release reads %d", ErrHead, h.Format, headFormat)
+	case len(h.Hint) > HintBytesMax:
+		return fmt.Errorf("%w: hint of %d bytes, limit %d", ErrHead, len(h.Hint), HintBytesMax)
+	case len(h.Links) > LinksMax:
+		return fmt.Errorf("%w: %d links, limit %d", ErrHead, len(h.Links), LinksMax)
+	}
+	return nil
 }
 
 // Before returns the ring that the present one has followed, if the chain shows

@@ -182,6 +182,7 @@ func (r *Replica) accept(p *Proposal) {
 	}
 	r.castOwn(Prepare, b)
 	r.tellPrepare(All)
+	r.confront()
 }
 
 // know keeps a proposal for the next version, and drops those that nothing
@@ -206,7 +207,11 @@ func (r *Replica) refersTo(id wire.VersionID) bool {
 // prePrepare takes a leader's proposal: what it shows of the version before,
 // then the proposal itself, which is executed before it is voted for.
 func (r *Replica) prePrepare(from int, m *PrePrepare) {
-	if from != r.leader(m.View) || m.Proposal.check() != nil {
+	if m.Proposal.check() != nil {
+		return
+	}
+	if from != r.leader(m.View) {
+		r.confronted(m)
 		return
 	}
 	r.learn(m.Parent, from)

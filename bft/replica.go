@@ -95,6 +95,7 @@ type Replica struct {
 	stored   map[wire.VersionID]bool // of known
 	run      execution
 	votes    *tally
+	shown    uint16 // members that were shown current, as they vote for something else
 
 	// About what comes after that.
 	later     *tally       // votes on the version after next

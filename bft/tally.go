@@ -28,10 +28,11 @@ func (t *tally) of(k Kind) []cast {
 	return t.prepares
 }
 
-// put notes a vote, unless one of a later view is there.
+// put notes a vote, unless one of a later view is there, or one of this view that
+// was found good: nobody honest has a second one, and the first shows that.
 func (t *tally) put(k Kind, member int, b Ballot, s wire.Signature, checked bool) {
 	c := &t.of(k)[member]
-	if c.present && (c.ballot.View > b.View || c.checked && c.ballot == b) {
+	if c.present && (c.ballot.View > b.View || c.checked && c.ballot.View == b.View) {
 		return
 	}
 	*c = cast{b, s, true, checked}

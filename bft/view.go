@@ -53,7 +53,7 @@ func (r *Replica) countSuspects() {
 func (r *Replica) changeTo(v wire.View) {
 	r.failed++
 	r.state.View, r.state.Changing, r.state.NewView, r.dirty = v, true, nil, true
-	r.current, r.offered, r.required = nil, nil, nil
+	r.current, r.offered, r.required, r.shown = nil, nil, nil, 0
 	r.content()
 	r.changes[r.self] = r.viewChange()
 	r.send(All, r.changes[r.self])
@@ -63,7 +63,7 @@ func (r *Replica) changeTo(v wire.View) {
 // enter goes to work in a view.
 func (r *Replica) enter(v wire.View) {
 	r.state.View, r.state.Changing, r.state.NewView, r.dirty = v, false, nil, true
-	r.current, r.offered, r.required = nil, nil, nil
+	r.current, r.offered, r.required, r.shown = nil, nil, nil, 0
 	r.content()
 	r.queue.forget(r.self)
 }

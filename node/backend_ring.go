@@ -29,7 +29,7 @@ func (b backend) Ring(ctx context.Context, r api.RingRequest) (api.Ring, error) 
 		}
 	}
 	ring, err := b.exportRing(k, standings)
-	ring.Evidence = b.ring.evidence(ctx, p.Object, k)
+	b.ring.evidence(ctx, p.Object, k, &ring)
 	return ring, err
 }
 

@@ -25,6 +25,8 @@ type cluster struct {
 	dirs  []string
 	ports []string // once they are known
 	tune  func(*Config)
+	// opened, if not nil, is called with each peer before it runs.
+	opened func(i int, n *Node)
 }
 
 // newCluster starts n peers that know each other.
@@ -102,6 +104,9 @@ func (c *cluster) start(i int) {
 	n, err := Open(c.t.Context(), config)
 	if err != nil {
 		c.t.Fatal(err)
+	}
+	if c.opened != nil {
+		c.opened(i, n)
 	}
 	c.ports[i] = strings.Split(n.host.Addresses()[0], "/")[4]
 	ctx, cancel := context.WithCancel(context.Background())

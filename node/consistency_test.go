@@ -246,13 +246,13 @@ func TestRingShowsEvidence(t *testing.T) {
 	if _, err := e.Verify(); err != nil {
 		t.Fatal(err)
 	}
-	if lines := proven(e.Encode(), k.head); len(lines) > 0 {
+	if _, lines := proven(e.Encode(), k.head); len(lines) > 0 {
 		t.Errorf("of a ring that is in no chain: %q", lines)
 	}
 	head := k.head
 	head.Links = append(head.Links, bft.Link{Ring: forged})
 	want := fmt.Sprintf("epoch 1: %v has signed two decisions on one version", ring.Members[0].Peer)
-	if lines := proven(e.Encode(), head); len(lines) != 1 || lines[0] != want {
+	if _, lines := proven(e.Encode(), head); len(lines) != 1 || lines[0] != want {
 		t.Errorf("%q, want %q", lines, want)
 	}
 	r, err := c.user(0).Ring(t.Context(), api.RingRequest{Ref: "home:"})

@@ -110,6 +110,9 @@ func (n *node) step(inputs ...bft.Input) {
 	if e.Fault != nil && !n.lies {
 		w.watch.fail("peer %d: %v", n.peer, e.Fault)
 	}
+	if !n.lies {
+		w.accused(ring, e.Evidence)
+	}
 	if !n.lies && w.chance(w.Crash) {
 		n.crashIn(ring, e)
 		return

@@ -71,12 +71,13 @@ func Rough(seed uint64, members, liars int) Options {
 
 // Report says what happened in a run.
 type Report struct {
-	Steps   int          // of replicas
-	Version wire.Version // the newest
-	View    wire.View    // the highest
-	Epoch   wire.Epoch   // the newest
-	Crashes int
-	Virtual int64 // milliseconds
+	Steps    int          // of replicas
+	Version  wire.Version // the newest
+	View     wire.View    // the highest
+	Epoch    wire.Epoch   // the newest
+	Crashes  int
+	Evidence int   // pieces that honest members found
+	Virtual  int64 // milliseconds
 }
 
 // world is one run.
@@ -266,6 +267,19 @@ func (w *world) judge() {
 	}
 	if err := history.Linearizable(all, judgeMax); err != nil {
 		w.watch.fail("%v", err)
+	}
+}
+
+// accused looks whom evidence names.
+func (w *world) accused(ring bft.RingCert, all []bft.Evidence) {
+	for _, e := range all {
+		w.report.Evidence++
+		for _, c := range e.Votes {
+			peer := peerOf(ring.Members[c.Member])
+			if !slices.ContainsFunc(w.nodes, func(n *node) bool { return n.peer == peer && n.lies }) {
+				w.watch.fail("peer %d has not lied and is accused", peer)
+			}
+		}
 	}
 }
 

@@ -42,8 +42,12 @@ func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options))
 		total.View += r.View
 		total.Epoch += r.Epoch
 		total.Crashes += r.Crashes
+		total.Evidence += r.Evidence
 	}
-	t.Logf("%d steps, %d versions, %d views, %d changes of the ring, %d crashes", total.Steps, total.Version, total.View, total.Epoch, total.Crashes)
+	t.Logf("%d steps, %d versions, %d views, %d changes of the ring, %d crashes, %d proofs of lies", total.Steps, total.Version, total.View, total.Epoch, total.Crashes, total.Evidence)
+	if liars > 0 && total.Evidence == 0 && change == nil {
+		t.Error("nobody was found to lie")
+	}
 }
 
 func TestRough(t *testing.T)    { runs(t, 200, 4, 0, nil) }

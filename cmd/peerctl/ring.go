@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -8,18 +9,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/atollnet/atoll/internal/api"
+	"github.com/atollnet/atoll/internal/errs"
 )
 
 func (a *app) ringVerb() *cobra.Command {
-	var replace string
+	var replace, evidence string
 	var recover, yes bool
 	c := &cobra.Command{
-		Use:   "ring REF [--replace PEER | --recover]",
+		Use:   "ring REF [--evidence FILE | --replace PEER | --recover]",
 		Short: "Show or change the peers that order a volume's changes",
 		Long: `Show the peers that order a volume's changes: its ring.
 
 Of 3f+1 members f may fail or lie. Each line is one of them, the leader marked with *:
 ok, behind (it lacks the newest version), silent (it does not answer), lost (it has lost its disk).
+Who was caught lying is named below. --evidence writes the proof of it to a new file; verify
+checks that anywhere, without a network.
 
 A member that is silent for long is replaced without a command. --replace does it now. If more
 than f members are lost for good, nothing can be changed any more: --recover has a new ring go
@@ -34,19 +38,22 @@ It says so, and asks. Everybody can see afterwards that it was done.`,
 				return a.recoverRing(c.Context(), args[0], yes)
 			case yes:
 				return usage("--yes is for --recover")
+			case evidence != "" && replace != "":
+				return usage("--evidence and --replace exclude each other")
 			case replace != "":
 				return a.replaceMember(c.Context(), args[0], replace)
 			}
-			return a.ring(c.Context(), args[0])
+			return a.ring(c.Context(), args[0], evidence)
 		},
 	}
+	c.Flags().StringVar(&evidence, "evidence", "", "write the proof of lies to a new `FILE`; - is standard output")
 	c.Flags().StringVar(&replace, "replace", "", "put another peer in the place of `PEER`")
 	c.Flags().BoolVar(&recover, "recover", false, "make a new ring in the place of one that is lost")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return c
 }
 
-func (a *app) ring(ctx context.Context, arg string) error {
+func (a *app) ring(ctx context.Context, arg, evidence string) error {
 	ref, err := a.ref(arg)
 	if err != nil {
 		return err
@@ -55,7 +62,26 @@ func (a *app) ring(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
+	if evidence != "" {
+		return a.exportEvidence(r, evidence)
+	}
 	return a.show(r, func() error { return a.printRing(r) })
+}
+
+// exportEvidence writes what proves the lies of a ring's members.
+func (a *app) exportEvidence(r api.Ring, file string) error {
+	switch {
+	case len(r.Exhibit) == 0:
+		return errs.Newf("ring", r.Object, errs.NotFound, "no member of the ring was caught lying")
+	case file == "-":
+		_, err := a.out.Write(r.Exhibit)
+		return err
+	}
+	if err := a.writeNew(file, bytes.NewReader(r.Exhibit)); err != nil {
+		return err
+	}
+	a.say("%s: the proof of %s", api.Path(file), count(len(r.Evidence), "lie", "lies"))
+	return nil
 }
 
 func (a *app) printRing(r api.Ring) error {

@@ -20,7 +20,8 @@ func (a *app) verifyVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify FILE [OBJECT]",
 		Short: "Check the proof of a version, without a network",
-		Long: `Check what log --export wrote; - is standard input. No peerd and no network is needed.
+		Long: `Check what log --export or ring --evidence wrote; - is standard input. No peerd and no
+network is needed.
 
 OBJECT is the volume that it must be about, as stat and log --json name it. Without it the
 volume's name is shown, and yours to compare: a proof holds for that name and no other.
@@ -52,19 +53,16 @@ func (a *app) verify(args []string) error {
 	if err != nil {
 		return local.Failure("read", args[0], err)
 	}
+	if x, err := bft.ParseExhibit(record); err == nil {
+		return a.verifyExhibit(x, args, name)
+	}
 	head, err := bft.ParseHead(record)
 	if err != nil {
 		return errs.New("verify", name, errs.Damaged, err)
 	}
-	object := head.Genesis.Body.ObjectID()
-	if len(args) == 2 {
-		wanted, err := wire.ParseObjectID(args[1])
-		if err != nil {
-			return usage("%s is no name of a volume", args[1])
-		}
-		if wanted != object {
-			return errs.Newf("verify", name, errs.Refused, "it is about %v, not %v", object, wanted)
-		}
+	object, err := aboutWanted(head, args, name)
+	if err != nil {
+		return err
 	}
 	v, err := head.Verify(object)
 	if err != nil {
@@ -78,6 +76,67 @@ func (a *app) verify(args []string) error {
 		p.Time, p.Certificate, p.State = time.UnixMilli(v.Decision.TimeUnixMilli).UTC(), v.Version.String(), v.Decision.State.String()
 	}
 	return a.show(p, func() error { return a.printProven(p) })
+}
+
+// aboutWanted returns which volume a head is about, if it is the one that was
+// named.
+func aboutWanted(head bft.Head, args []string, name string) (wire.ObjectID, error) {
+	object := head.Genesis.Body.ObjectID()
+	if len(args) < 2 {
+		return object, nil
+	}
+	wanted, err := wire.ParseObjectID(args[1])
+	if err != nil {
+		return object, usage("%s is no name of a volume", args[1])
+	}
+	if wanted != object {
+		return object, errs.Newf("verify", name, errs.Refused, "it is about %v, not %v", object, wanted)
+	}
+	return object, nil
+}
+
+// exposed is what verify shows of lies.
+type exposed struct {
+	Object string `json:"object"`
+	Owner  string `json:"owner"`
+	Lies   []lie  `json:"lies"`
+}
+
+// lie is one of them: of a peer, or of a ring that has certified two histories.
+type lie struct {
+	Epoch  uint64 `json:"epoch"`
+	Peer   string `json:"peer,omitempty"`
+	Forked bool   `json:"forked"`
+}
+
+func (a *app) verifyExhibit(x bft.Exhibit, args []string, name string) error {
+	object, err := aboutWanted(x.Head, args, name)
+	if err != nil {
+		return err
+	}
+	found, err := x.Verify(object)
+	if err != nil {
+		return errs.New("verify", name, errs.Damaged, err)
+	}
+	out := exposed{Object: object.String(), Owner: x.Head.Genesis.Body.Owner.String()}
+	for _, l := range found {
+		shown := lie{Epoch: uint64(l.Epoch), Forked: l.Forked}
+		if !l.Forked {
+			shown.Peer = l.Peer.String()
+		}
+		out.Lies = append(out.Lies, shown)
+	}
+	return a.show(out, func() error {
+		if err := a.print("object   %s\nowner    %s", out.Object, out.Owner); err != nil {
+			return err
+		}
+		for _, l := range found {
+			if err := a.print("evidence: %v", l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (a *app) printProven(p proven) error {
@@ -111,7 +170,7 @@ func (a *app) readProof(file string) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	return io.ReadAll(io.LimitReader(in, bft.ProofBytesMax+1))
+	return io.ReadAll(io.LimitReader(in, bft.ExhibitBytesMax+1))
 }
 
 // exportProof writes what proves the version that a reference selects.

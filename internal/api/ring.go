@@ -58,6 +58,8 @@ type Ring struct {
 	Certificate string       `json:"certificate"`
 	Members     []RingMember `json:"members"`
 	Evidence    []string     `json:"evidence"` // of members that lied
+	// Exhibit holds the proof of all that, to be checked offline: bft/FORMAT.md.
+	Exhibit []byte `json:"exhibit,omitempty"`
 }
 
 // RingMember is one of them.
