@@ -22,11 +22,16 @@ type wanted struct {
 // read. It is what bounds the memory of a reader.
 const readAheadRuns = 1
 
-// runBlocksMax is the most blocks of a run.
-const runBlocksMax = 32
+// Limits of a run: of the blocks that are fetched, and of all, with the inline
+// ones among them.
+const (
+	runStoredMax = 32
+	runBlocksMax = 256
+)
 
-// run is a sequence of wanted blocks that lie side by side in one extent and
-// are fetched with one request to each holder; or one inline block.
+// run is a sequence of wanted blocks that are fetched with one request to each
+// holder: they lie side by side in one extent, but for inline ones among them,
+// which are at hand.
 type run struct {
 	blocks []wanted
 	data   chan fetched // one for each block, in order
@@ -66,7 +71,7 @@ func (s *Snapshot) blocks(ctx context.Context, want iter.Seq2[wanted, error]) it
 func (s *Snapshot) fetchRuns(ctx context.Context, want iter.Seq2[wanted, error], ahead chan<- *run) {
 	defer close(ahead)
 	for blocks, err := range cutRuns(want) {
-		r := &run{blocks: blocks, data: make(chan fetched, len(blocks))}
+		r := &run{blocks: blocks, data: make(chan fetched, len(blocks)+1)} // and an error
 		select {
 		case ahead <- r:
 		case <-ctx.Done():
@@ -86,59 +91,100 @@ func (s *Snapshot) fetchRuns(ctx context.Context, want iter.Seq2[wanted, error],
 // error comes with one block that cannot be had.
 func cutRuns(want iter.Seq2[wanted, error]) iter.Seq2[[]wanted, error] {
 	return func(yield func([]wanted, error) bool) {
-		var blocks []wanted
+		var r growing
 		most := 1
 		flush := func() bool {
-			run := blocks
-			blocks, most = nil, min(2*most, runBlocksMax)
-			return yield(run, nil)
+			blocks := r.blocks
+			r, most = growing{}, min(2*most, runStoredMax)
+			return yield(blocks, nil)
 		}
 		for w, err := range want {
 			if err != nil {
 				yield([]wanted{{}}, err)
 				return
 			}
-			if n := len(blocks); n > 0 && !adjacent(blocks[n-1].ref, w.ref) && !flush() {
+			if !r.takes(w.ref) && !flush() {
 				return
 			}
-			if blocks = append(blocks, w); len(blocks) >= most && !flush() {
-				return
+			if r.add(w); r.stored >= most || len(r.blocks) >= runBlocksMax {
+				if !flush() {
+					return
+				}
 			}
 		}
-		if len(blocks) > 0 {
+		if len(r.blocks) > 0 {
 			flush()
 		}
 	}
 }
 
-// adjacent reports whether b is the stripe after a's.
-func adjacent(a, b update.BlockRef) bool {
-	return !a.IsInline() && !b.IsInline() && a.Extent == b.Extent && a.Stripe+1 == b.Stripe
+// growing is a run that is being gathered.
+type growing struct {
+	blocks []wanted
+	stored int             // how many are not inline
+	last   update.BlockRef // of those
+}
+
+// takes reports whether a block can be fetched together with those before.
+func (r *growing) takes(b update.BlockRef) bool {
+	return b.IsInline() || r.stored == 0 || r.last.Extent == b.Extent && r.last.Stripe+1 == b.Stripe
+}
+
+func (r *growing) add(w wanted) {
+	r.blocks = append(r.blocks, w)
+	if !w.ref.IsInline() {
+		r.stored++
+		r.last = w.ref
+	}
 }
 
 // fetch brings and opens the blocks of a run.
 func (s *Snapshot) fetch(ctx context.Context, r *run) {
 	defer close(r.data)
-	first := r.blocks[0]
-	if first.ref.IsInline() {
-		plain, err := openInline(first)
-		r.data <- fetched{plain, err}
-		return
+	left, err := r.giveInline(r.blocks)
+	if err == nil && len(left) > 0 {
+		err = s.fetchStored(ctx, r, left)
 	}
-	source, err := s.source(ctx, first.ref.Extent)
+	if err != nil {
+		r.data <- fetched{err: err}
+	}
+}
+
+// giveInline gives the inline blocks that come next, and returns those after.
+func (r *run) giveInline(blocks []wanted) (left []wanted, err error) {
+	for len(blocks) > 0 && blocks[0].ref.IsInline() {
+		plain, err := openInline(blocks[0])
+		if err != nil {
+			return nil, err
+		}
+		r.data <- fetched{plain: plain}
+		blocks = blocks[1:]
+	}
+	return blocks, nil
+}
+
+// fetchStored gives the blocks of a run from the first that is not inline on.
+func (s *Snapshot) fetchStored(ctx context.Context, r *run, left []wanted) error {
+	extent, from := left[0].ref.Extent, int(left[0].ref.Stripe)
+	to := from
+	for _, w := range left {
+		if !w.ref.IsInline() {
+			to = int(w.ref.Stripe) + 1
+		}
+	}
+	source, err := s.source(ctx, extent)
 	if err == nil {
-		from := int(first.ref.Stripe)
-		err = s.g.Fetcher.Read(ctx, source, from, from+len(r.blocks), func(stripe int, sealed []byte) error {
-			plain, err := open(r.blocks[stripe-from], sealed)
-			if err == nil {
-				r.data <- fetched{plain: plain}
+		err = s.g.Fetcher.Read(ctx, source, from, to, func(_ int, sealed []byte) error {
+			plain, err := open(left[0], sealed)
+			if err != nil {
+				return err
 			}
+			r.data <- fetched{plain: plain}
+			left, err = r.giveInline(left[1:])
 			return err
 		})
 	}
-	if err != nil {
-		r.data <- fetched{err: errs.Wrap("read extent", first.ref.Extent.String(), err)}
-	}
+	return errs.Wrap("read extent", extent.String(), err)
 }
 
 func open(w wanted, sealed []byte) ([]byte, error) {

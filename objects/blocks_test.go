@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/atollnet/atoll/internal/errs"
@@ -43,6 +44,41 @@ func TestRunsGrow(t *testing.T) {
 		if !slices.Equal(runs, c.runs) {
 			t.Errorf("extents of %v stripes are read in runs of %v, want %v", c.extents, runs, c.runs)
 		}
+	}
+}
+
+// Inline blocks are at hand: they part no run, and alone make one of their own.
+func TestInlineBlocksPartNoRun(t *testing.T) {
+	var want []wanted
+	for i, c := range "iSiSSiiSiTi" {
+		w := wanted{ref: update.BlockRef{Length: uint32(i)}}
+		switch c {
+		case 'S':
+			w.ref.Extent, w.ref.Stripe = wire.ExtentID{1}, uint32(strings.Count("iSiSSiiSiTi"[:i], "S"))
+		case 'T':
+			w.ref.Extent = wire.ExtentID{2}
+		}
+		want = append(want, w)
+	}
+	for range runBlocksMax {
+		want = append(want, wanted{})
+	}
+	all := func(yield func(wanted, error) bool) {
+		for _, w := range want {
+			if !yield(w, nil) {
+				return
+			}
+		}
+	}
+	var runs []int
+	for blocks, err := range cutRuns(all) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, len(blocks))
+	}
+	if rest := len(want) - 2 - 3 - 4 - runBlocksMax; !slices.Equal(runs, []int{2, 3, 4, runBlocksMax, rest}) {
+		t.Errorf("runs of %v", runs)
 	}
 }
 
