@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/atollnet/atoll/internal/api"
@@ -107,89 +106,6 @@ func TestUselessUpdatesAreNotOrdered(t *testing.T) {
 	}
 	if after := c.version(object); after != before {
 		t.Errorf("version %d, before the useless updates %d", after, before)
-	}
-}
-
-// A crowd of strangers keeps nobody from writing.
-func TestStrangersFloodARing(t *testing.T) {
-	c := newCluster(t, 6)
-	object, _ := c.init(0, 4)
-	outside := c.outside(append(c.members(0, object), 0)...)
-	c.mustPut(0, "home:/a", "one")
-	before := c.version(object)
-	flood, stop := context.WithCancel(t.Context())
-	var crowd sync.WaitGroup
-	for i := range 200 {
-		w := c.strange(object, byte(i))
-		crowd.Go(func() {
-			for flood.Err() == nil {
-				if _, err := w.submit(flood, outside, w.next("me")); err == nil {
-					t.Error("a stranger has written")
-				}
-			}
-		})
-	}
-	for i := range 5 {
-		c.mustPut(0, fmt.Sprintf("home:/%d", i), "mine")
-	}
-	stop()
-	crowd.Wait()
-	if after := c.version(object); after > before+5 {
-		t.Errorf("five puts made %d versions", after-before)
-	}
-}
-
-// One who may write and does so without a pause, with more updates under way
-// than a peer may have, delays others and does not shut them out.
-func TestAWriterFloodsARing(t *testing.T) {
-	c := newCluster(t, 6)
-	object, _ := c.init(0, 4)
-	outside := c.outside(append(c.members(0, object), 0)...)
-	w := c.writer(object, 1)
-	flood, stop := context.WithCancel(t.Context())
-	var mu sync.Mutex
-	var crowd sync.WaitGroup
-	for range 300 {
-		crowd.Go(func() {
-			for flood.Err() == nil {
-				mu.Lock()
-				signed := w.next("more")
-				mu.Unlock()
-				w.submit(flood, outside, signed)
-			}
-		})
-	}
-	for i := range 3 {
-		c.mustPut(0, fmt.Sprintf("home:/%d", i), "mine")
-	}
-	stop()
-	crowd.Wait()
-}
-
-// Two updates that an author signs with one sequence number, given to two
-// members at the same time: one counts, the same for everybody.
-func TestOneNumberForTwoUpdates(t *testing.T) {
-	c := newCluster(t, 6)
-	object, _ := c.init(0, 4)
-	members := c.members(0, object)
-	w := c.writer(object, 1)
-	for n := range wire.Seq(10) {
-		var both sync.WaitGroup
-		var failed [2]error
-		for i := range failed {
-			both.Go(func() {
-				_, failed[i] = w.submit(t.Context(), members[1+i], w.sign(n+1, fmt.Sprintf("%d of two", i)))
-			})
-		}
-		both.Wait()
-		if (failed[0] == nil) == (failed[1] == nil) {
-			t.Fatalf("number %d: %v; %v", n+1, failed[0], failed[1])
-		}
-		for _, err := range failed {
-			if err != nil && (errs.KindOf(err) != errs.Refused || !strings.Contains(err.Error(), "used before")) {
-				t.Errorf("number %d: %v", n+1, err)
-			}
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/atollnet/atoll/bft"
@@ -21,11 +22,12 @@ const executorNodesMax = 1024
 // executor makes versions for the rings on this peer: package update says what
 // they are, this says where their nodes go.
 type executor struct {
-	nodes *store.Nodes
-	// admission has the trees of the last versions, the updates that it has
-	// checked, and what reads what is not there: a member that joined later has
+	nodes   *store.Nodes
+	cache   *tree.Cache // of what the last versions were made of
+	checked *checked    // updates that were looked at when they came
+	// source reads what an object's state needs: a member that joined later has
 	// not got the nodes of all earlier versions.
-	admission
+	source func(wire.ObjectID) tree.Source
 }
 
 // Genesis computes version 0.
@@ -43,8 +45,8 @@ func (e executor) Genesis(_ context.Context, g bft.Genesis) (runner.Execution, e
 func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runner.State, env runner.Env, updates [][]byte) (runner.Execution, error) {
 	signed := make([]*update.Signed, len(updates))
 	for i, b := range updates {
-		s, err := e.parsed(b)
-		if err != nil {
+		s, err := e.parse(b)
+		if err != nil && !errors.Is(err, update.ErrUpdate) {
 			return runner.Execution{}, err
 		}
 		signed[i] = s // nil for bytes that are no update: Apply refuses them
@@ -64,6 +66,14 @@ func (e executor) Execute(ctx context.Context, object wire.ObjectID, parent runn
 		x.Outcomes = append(x.Outcomes, o.Encode())
 	}
 	return x, nil
+}
+
+// parse returns an update, with what is known of it.
+func (e executor) parse(b []byte) (*update.Signed, error) {
+	if u := e.checked.find(b); u != nil {
+		return u, nil
+	}
+	return update.Parse(b)
 }
 
 // keep stores the nodes of a version together with the certificate that names

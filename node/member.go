@@ -124,6 +124,7 @@ type member struct {
 	fetch    archive.Fetcher
 	reserved *reservations
 	nexts    *p2p.Buckets[wire.PeerID]  // keys for next rings that each peer may ask for
+	refused  *p2p.Buckets[wire.PeerID]  // updates of each peer that may be refused
 	silent   func(wire.PeerID) bool     // whether a peer has not been heard of for long
 	news     *news                      // of versions that are committed here
 	joined   func(object wire.ObjectID) // told of rings that this peer has joined or left
@@ -182,8 +183,14 @@ func (m *member) found(ctx context.Context, _ wire.PeerID, q ringnet.Found) (rin
 }
 
 // submit has an update of a gateway ordered.
-func (m *member) submit(ctx context.Context, _ wire.PeerID, q ringnet.Submit) (ringnet.Ordered, error) {
+func (m *member) submit(ctx context.Context, from wire.PeerID, q ringnet.Submit) (ringnet.Ordered, error) {
+	if !m.refused.Has(from) {
+		return ringnet.Ordered{}, errs.Newf("order update", q.Object.String(), errs.Full, "too many updates of this peer were refused lately")
+	}
 	reply, err := m.ring.order(ctx, q.Object, q.Update)
+	if errors.Is(err, errRefused) {
+		m.refused.Take(from)
+	}
 	if err != nil {
 		return ringnet.Ordered{}, memberError("order update", q.Object, err)
 	}

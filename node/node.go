@@ -172,9 +172,9 @@ func (n *Node) openGateway(context.Context) error {
 func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	self := n.host.Self()
 	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
-	admission := newAdmission(tree.NewCache(executorNodesMax), n.treeSource)
+	execute := executor{nodes, tree.NewCache(executorNodesMax), newChecked(), n.treeSource}
 	if n.rings, err = runner.New(runner.Config{
-		Self: self, Store: n.store, Executor: executor{nodes, admission}, Admit: admission.admit, Transport: n.links, Log: n.log,
+		Self: self, Store: n.store, Executor: execute, Admitter: newAdmitter(execute), Transport: n.links, Log: n.log,
 		Committed: n.committed, Behind: n.behind,
 	}); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
-		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), silent: n.silent, joined: n.moved}
+		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), refused: p2p.NewBuckets[wire.PeerID](refusedRate, time.Now), silent: n.silent, joined: n.moved}
 	return nil
 }
 

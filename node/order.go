@@ -66,7 +66,7 @@ func became(o ringnet.Ordered) (objects.Ordered, error) {
 // final reports whether asking again would give the same.
 func final(err error) bool {
 	switch errs.KindOf(err) {
-	case errs.Usage, errs.Refused, errs.Conflict, errs.Damaged:
+	case errs.Usage, errs.Refused, errs.Conflict, errs.TooFew, errs.Damaged:
 		return true
 	}
 	return false
@@ -102,20 +102,47 @@ func (r *ring) refresh(ctx context.Context, object wire.ObjectID, k known) {
 // submit gives an update to one member of the ring after another until one
 // proves what became of it: the likely leader first, the next when that one
 // failed or has said nothing for a while. That it is refused is believed when
-// more members say so than may lie, or this peer's own does.
+// more members say so than may lie; this peer's own may be behind.
 func (r *ring) submit(ctx context.Context, object wire.ObjectID, k known, signed []byte) (ringnet.Ordered, error) {
 	refusals := 0
-	t := turns{patience: hedgeAfter, settles: func(m wire.PeerID, err error) bool {
-		if !final(err) {
-			return false
+	t := turns{patience: hedgeAfter, settles: func(_ wire.PeerID, err error) bool {
+		if final(err) {
+			refusals++
 		}
-		refusals++
-		return m == r.self || refusals > k.verified.Ring.Faults()
+		return refusals > k.verified.Ring.Faults()
 	}}
 	ordered, _, err := inTurn(ctx, t, r.inOrder(k), errs.NoQuorum, func(ctx context.Context, m wire.PeerID) (ringnet.Ordered, error) {
-		return r.submitTo(ctx, m, object, k, signed)
+		ordered, err := r.submitTo(ctx, m, object, k, signed)
+		if m != r.self && final(err) && r.lags(ctx, m, object) {
+			err = errs.Newf("order update", m.String(), errs.NoQuorum, "this member is behind, and refuses the update: %v", err)
+		}
+		return ordered, err
 	})
 	return ordered, errs.Wrap("order update", object.String(), err)
+}
+
+// lags reports whether a member that refuses an update has an older head than was
+// seen here, and shows it the newer one: its refusal may be wrong by now, as the
+// author may write only since. A newer one, on which the refusal rests, is learnt.
+func (r *ring) lags(ctx context.Context, m wire.PeerID, object wire.ObjectID) bool {
+	ctx, cancel := context.WithTimeout(ctx, headAskMax)
+	defer cancel()
+	seen, _ := r.heads.find(object)
+	record, err := ringnet.Ask[ringnet.Record](ctx, r.calls, m, ringnet.KindHead, ringnet.OfObject{Object: object})
+	if err != nil {
+		return false
+	}
+	got, err := r.take(ctx, object, record.Bytes)
+	if err != nil {
+		r.log.Debug("the head of a member that refuses", "object", object.String(), "peer", m.String(), "error", err)
+		return false
+	}
+	verified, err := r.checks.verify(object, record.Bytes)
+	if err != nil || bft.Compare(verified, seen.verified) >= 0 {
+		return false
+	}
+	r.relay(ctx, m, object, got)
+	return true
 }
 
 // submitTo gives an update to one member, this peer's own perhaps, and checks

@@ -54,12 +54,8 @@ type Config struct {
 	Executor Executor
 	// Transport leads to the other members; nil will do for rings of one.
 	Transport Transport
-	// Admit, if not nil, refuses updates of users before they are queued, with the
-	// error that it returns; newest is the newest version that is committed here.
-	// What another member forwards is that member's to answer for: it has a line
-	// of its own, of bft.PendingPerMemberMax. Admit is called from several
-	// goroutines.
-	Admit func(ctx context.Context, object wire.ObjectID, newest State, update []byte) error
+	// Admitter, if not nil, refuses updates before they are queued.
+	Admitter Admitter
 	// Timeout is how long waiting work may stand still before the leader of a
 	// ring is suspected; the default is a second.
 	Timeout time.Duration

@@ -76,18 +76,13 @@ func TestRefused(t *testing.T) {
 	if _, _, err := h.Version(object, 1); !errors.Is(err, ErrUnknownObject) {
 		t.Errorf("a version to come: %v", err)
 	}
-	refusal := errors.New("not here")
-	h.Admit = func(context.Context, wire.ObjectID, State, []byte) error { return refusal }
-	if _, err := h.Submit(ctx, object, []byte("x")); !errors.Is(err, refusal) {
-		t.Errorf("an update not admitted: %v", err)
-	}
 	for _, cfg := range []Config{{}, {Self: peer(0), Store: c.disks[0]}, {Store: c.disks[0], Executor: c.toys[0]}} {
 		if _, err := New(cfg); !errors.Is(err, ErrConfig) {
 			t.Errorf("%+v: %v", cfg, err)
 		}
 	}
 	c.stop(0)
-	if _, err := h.Submit(ctx, object, []byte("x")); !errors.Is(err, ErrClosed) && !errors.Is(err, refusal) {
+	if _, err := h.Submit(ctx, object, []byte("x")); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed host: %v", err)
 	}
 }

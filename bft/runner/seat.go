@@ -29,7 +29,8 @@ type seat struct {
 	awaited int // how many submits end gather; 0: it does not wait
 	working bool
 	waiters map[wire.Hash][]chan<- answer
-	newest  *State      // nil until a version has been committed since the seat is in memory
+	sources sources     // of what waits
+	newest  *State      // nil: it has not been read yet
 	timer   *time.Timer // nil if none runs
 	token   uint64      // of timer
 
@@ -42,6 +43,7 @@ type seat struct {
 	others  map[wire.VersionID]bool // proposals stored for the version after the newest
 	trouble error                   // of the last execution
 	commits pace
+	forgers map[int]time.Time // members that passed on what nobody honest does, until when they pass on nothing
 
 	questions []item // of readers, that wait until they can be answered
 }
@@ -73,7 +75,7 @@ func newSeat(h *Host, stands standing) *seat {
 	return &seat{
 		host: h, object: stands.ring.Object, stands: stands, ring: stands.ring, self: self,
 		waiters: make(map[wire.Hash][]chan<- answer), others: make(map[wire.VersionID]bool),
-		gathered: make(chan struct{}, 1),
+		sources: newSources(), forgers: make(map[int]time.Time), gathered: make(chan struct{}, 1),
 	}
 }
 
@@ -182,7 +184,7 @@ func (s *seat) work() {
 		}
 		s.enlistQuestions(t.asked)
 		var err error
-		switch again, err = s.step(t.inputs); {
+		switch again, err = s.step(s.screen(t.inputs)); {
 		case errors.Is(err, errSucceeded):
 			return
 		case err != nil:
@@ -315,9 +317,7 @@ func (s *seat) carryOut(e bft.Effects) error {
 		s.serve(want)
 	}
 	if c := e.Commit; c != nil {
-		s.mu.Lock()
-		s.newest = &State{c.Certificate.Decision.Version, c.Certificate.Decision.State}
-		s.mu.Unlock()
+		s.mark(State{c.Certificate.Decision.Version, c.Certificate.Decision.State})
 	}
 	s.answer(e)
 	if c := e.Commit; c != nil && s.host.Committed != nil {

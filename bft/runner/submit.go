@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/atollnet/atoll/bft"
-	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -25,20 +24,30 @@ type answer struct {
 }
 
 // Submit orders an update and returns when it is part of a version that a quorum
-// cannot lose, whatever crashes. If the context ends first the update may still be ordered. A
-// retried update is ordered again; that it is not applied again is the
-// executor's business. Errors: ErrUnknownObject, ErrBusy, ErrTooLarge, ErrClosed,
-// Admit's, the executor's and the store's.
+// cannot lose, whatever crashes. If the context ends first the update may still be
+// ordered. A retried update is answered from the log, if the Admitter finds that it
+// was executed by this ring and the log goes back so far, and ordered again
+// otherwise; that it is not applied again is the executor's business. Errors:
+// ErrUnknownObject, ErrBusy, ErrTooLarge, ErrClosed, the Admitter's, the executor's
+// and the store's.
 func (h *Host) Submit(ctx context.Context, object wire.ObjectID, update []byte) (Reply, error) {
 	if len(update) > wire.UpdateBytesMax {
 		return Reply{}, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(update), wire.UpdateBytesMax)
 	}
-	if err := h.admit(ctx, object, update); err != nil {
+	s, err := h.seat(object)
+	if err != nil {
+		return Reply{}, err
+	}
+	a, err := s.admit(ctx, update)
+	if err != nil {
 		return Reply{}, err
 	}
 	id := bft.RequestID(update)
+	if r, found, err := s.repeat(a, id); found || err != nil {
+		return r, err
+	}
 	answers := make(chan answer, 1)
-	s, err := h.enlist(object, id, update, answers)
+	s, err = h.enlist(object, waiting{id, a.Source, len(update)}, update, answers)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -51,74 +60,38 @@ func (h *Host) Submit(ctx context.Context, object wire.ObjectID, update []byte) 
 	}
 }
 
-// admit asks Admit, if this host is a member of the object's ring.
-func (h *Host) admit(ctx context.Context, object wire.ObjectID, update []byte) error {
-	if h.Admit == nil {
-		return nil
-	}
-	s, err := h.seat(object)
-	if err != nil {
-		return err
-	}
-	if s.self < 0 {
-		return fmt.Errorf("object %v: %w", object, ErrMoved)
-	}
-	newest, err := s.newestState()
-	if err != nil {
-		return err
-	}
-	return h.Admit(ctx, object, newest, update)
-}
-
-// newestState returns the newest version that is committed here.
-func (s *seat) newestState() (newest State, err error) {
-	s.mu.Lock()
-	known := s.newest
-	s.mu.Unlock()
-	if known != nil {
-		return *known, nil
-	}
-	err = s.host.Store.View(func(r kv.Reader) error {
-		newest.Root = s.stands.origin.Root
-		if newest.Version, err = getVersion(r, s.object); err != nil || newest.Version == 0 {
-			return err
-		}
-		c, err := getCommit(r, s.object, newest.Version)
-		if err == nil {
-			newest.Root = c.Decision.State
-		}
-		return err
-	})
-	return newest, err
-}
-
 // enlist hands the update to the object's seat. A seat that the host has
 // forgotten meanwhile is replaced.
-func (h *Host) enlist(object wire.ObjectID, id wire.Hash, update []byte, answers chan<- answer) (*seat, error) {
+func (h *Host) enlist(object wire.ObjectID, w waiting, update []byte, answers chan<- answer) (*seat, error) {
 	for {
 		s, err := h.seat(object)
 		if err != nil {
 			return nil, err
 		}
-		if taken, err := s.submit(id, update, answers); taken || err != nil {
+		if taken, err := s.submit(w, update, answers); taken || err != nil {
 			return s, err
 		}
 	}
 }
 
 // submit queues an update. It is false if the seat is no longer its object's.
-func (s *seat) submit(id wire.Hash, update []byte, answers chan<- answer) (bool, error) {
+func (s *seat) submit(w waiting, update []byte, answers chan<- answer) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.self < 0 {
-		return false, fmt.Errorf("object %v: %w", s.object, ErrMoved)
+		return false, s.moved()
 	}
+	id := w.id
 	if s.submits >= bft.PendingMax || len(s.waiters) >= bft.PendingMax && s.waiters[id] == nil {
 		return false, ErrBusy
+	}
+	if err := s.sources.room(w); err != nil {
+		return false, err
 	}
 	if !s.wake() {
 		return false, nil
 	}
+	s.sources.add(w)
 	s.waiters[id] = append(s.waiters[id], answers)
 	s.items = append(s.items, item{input: bft.Submit{Update: update}})
 	s.submits++
@@ -148,6 +121,7 @@ func (s *seat) leave(id wire.Hash, answers chan<- answer) {
 func (s *seat) answer(e bft.Effects) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sources.leave(e)
 	for _, id := range e.Busy {
 		s.resolve(id, answer{err: ErrBusy})
 	}

@@ -77,14 +77,14 @@ func (s *seat) succeed(left [][]byte) {
 		}
 	}
 	s.discard()
-	waiters := s.waiters
-	s.waiters = make(map[wire.Hash][]chan<- answer)
+	waiters, kept := s.waiters, s.sources
+	s.waiters, s.sources = make(map[wire.Hash][]chan<- answer), newSources()
 	s.working = false
 	s.mu.Unlock()
 	for {
 		next, err := s.host.seat(s.object)
 		if err == nil && next.self < 0 {
-			err = fmt.Errorf("object %v: %w", s.object, ErrMoved)
+			err = s.moved()
 		}
 		if err != nil {
 			s.mu.Lock()
@@ -93,7 +93,7 @@ func (s *seat) succeed(left [][]byte) {
 			s.mu.Unlock()
 			return
 		}
-		if next.adopt(left, waiters) {
+		if next.adopt(left, waiters, kept) {
 			return
 		}
 	}
@@ -101,7 +101,7 @@ func (s *seat) succeed(left [][]byte) {
 
 // adopt takes over updates and those who wait for them. It is false if the seat
 // is no longer its object's.
-func (s *seat) adopt(updates [][]byte, waiters map[wire.Hash][]chan<- answer) bool {
+func (s *seat) adopt(updates [][]byte, waiters map[wire.Hash][]chan<- answer, kept sources) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.wake() {
@@ -111,11 +111,16 @@ func (s *seat) adopt(updates [][]byte, waiters map[wire.Hash][]chan<- answer) bo
 		s.items = append(s.items, item{input: bft.Submit{Update: u}})
 		s.submits++
 	}
+	for _, w := range kept.byID {
+		s.sources.add(w)
+	}
 	for id, all := range waiters {
 		s.waiters[id] = append(s.waiters[id], all...)
 	}
 	return true
 }
+
+func (s *seat) moved() error { return fmt.Errorf("object %v: %w", s.object, ErrMoved) }
 
 // doAlone does what must not meet a replica at work, and gives up the seat before
 // it answers: whoever hears that it is done finds the object as it is now.
@@ -125,7 +130,7 @@ func (s *seat) doAlone(items []item) {
 		results[i] = it.alone()
 	}
 	s.dropQuestions(errForgotten)
-	s.fail(fmt.Errorf("object %v: %w", s.object, ErrMoved))
+	s.fail(s.moved())
 	for i, it := range items {
 		it.done <- results[i]
 	}

@@ -41,6 +41,13 @@ func NewBuckets[K comparable](rate Rate, now func() time.Time) *Buckets[K] {
 
 // Take takes a token from the bucket of k and reports whether there was one.
 func (t *Buckets[K]) Take(k K) bool {
+	return t.take(k, 1)
+}
+
+// Has reports whether Take would, and takes nothing.
+func (t *Buckets[K]) Has(k K) bool { return t.take(k, 0) }
+
+func (t *Buckets[K]) take(k K, tokens float64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b, now := t.find(k), t.now()
@@ -49,7 +56,7 @@ func (t *Buckets[K]) Take(k K) bool {
 	if b.tokens < 1 {
 		return false
 	}
-	b.tokens--
+	b.tokens -= tokens
 	return true
 }
 

@@ -9,6 +9,9 @@ func TestBucketsRefillAndStayBounded(t *testing.T) {
 	now := time.Unix(0, 0)
 	b := NewBuckets[int](Rate{PerSecond: 2, Burst: 3}, func() time.Time { return now })
 	for i, want := range []bool{true, true, true, false} {
+		if got := b.Has(0); got != want {
+			t.Errorf("before take %d: %v, want %v", i, got, want)
+		}
 		if got := b.Take(0); got != want {
 			t.Errorf("take %d = %v, want %v", i, got, want)
 		}

@@ -4,46 +4,87 @@ import (
 	"context"
 
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/extent"
 	"github.com/atollnet/atoll/objects/tree"
 )
 
-// Admit reports why a ring has no use for an update, ReasonNone if it may have.
-// Without this anybody could have an object's history filled with what is refused.
-// It looks at the author's right to write at all, at his signature and everything
-// that Verify checks, and at the sequence number; where he may write, and the rest,
-// is for Apply to find. The state is that of a version, which may be older than
-// the one that the update will be executed on: of the reasons only ReasonNotAllowed
-// may then be wrong. The error is that of reading the state.
-func Admit(ctx context.Context, state *tree.Map, version wire.Version, object wire.ObjectID, u *Signed) (Reason, error) {
-	switch {
-	case u.Object != object:
-		return ReasonWrongObject, nil
-	case IsDeleted(state.Root()):
-		return ReasonDeleted, nil
+// Admission is what can be said of an update before a ring orders it.
+type Admission struct {
+	// Reason is why it would be refused, or could not be applied; ReasonNone: it
+	// may be ordered.
+	Reason Reason
+	// Executed is the version that has executed it before; 0: none has.
+	Executed wire.Version
+}
+
+// Check looks for what is wrong with an update in any state: another object, a
+// bad signature, a manifest or a receipt that does not fit. It is most of the
+// work, and what Verify has found is kept for Apply.
+func Check(object wire.ObjectID, u *Signed) Reason {
+	if u.Object != object {
+		return ReasonWrongObject
+	}
+	if err := u.Verify(); err != nil {
+		return verifyReason(err)
+	}
+	return ReasonNone
+}
+
+// Admit looks at an update that nobody has ordered, on a state that may be older
+// than the one it will be executed on: env is that of the version after the
+// state. Without this anybody could fill an object's history. What may turn out
+// well on a newer state is left to Apply, but for authors who have no right yet.
+// The error is that of reading the state.
+func Admit(ctx context.Context, state *tree.Map, env Env, u *Signed) (Admission, error) {
+	if IsDeleted(state.Root()) {
+		return Admission{Reason: ReasonDeleted}, nil
 	}
 	_, known, err := get(ctx, state, WriterKey(u.Author), ParseWriter)
 	if err != nil {
-		return ReasonNone, err
+		return Admission{}, err
 	}
-	// Whether the members' statements in a replacement suffice depends on the
-	// ring.
-	if !known && !isReplacement(u) {
-		return ReasonNotAllowed, nil
+	stranger := &batch{env: env}
+	if !known && !stranger.agreed(u) {
+		return Admission{Reason: ReasonNotAllowed}, nil
+	}
+	if reason := Check(env.Object, u); reason != ReasonNone {
+		return Admission{Reason: reason}, nil
 	}
 	window, _, err := get(ctx, state, SessionKey(u.Author, u.Session), ParseSessionWindow)
 	if err != nil {
+		return Admission{}, err
+	}
+	switch first, seen := window.seen(u); {
+	case seen && first.Repeated:
+		return Admission{Executed: first.Version}, nil
+	case seen:
+		return Admission{Reason: first.Reason}, nil
+	case u.Until < env.Version:
+		return Admission{Reason: ReasonExpired}, nil
+	}
+	reason, err := u.confirmed(ctx, state)
+	return Admission{Reason: reason}, err
+}
+
+// confirmed looks whether all extents that an update brings, and that the state
+// lacks, have enough receipts.
+func (s *Signed) confirmed(ctx context.Context, state tree.Reader) (Reason, error) {
+	if len(s.Extents) == 0 {
+		return ReasonNone, nil
+	}
+	policy, err := policyOf(ctx, state)
+	if err != nil {
 		return ReasonNone, err
 	}
-	// A repetition has to be ordered again: its first outcome needs a proof.
-	first, seen := window.seen(u)
-	switch {
-	case seen && first.Status == Refused:
-		return first.Reason, nil
-	case !seen && u.Until <= version:
-		return ReasonExpired, nil
-	}
-	if err := u.Verify(); err != nil {
-		return verifyReason(err), nil
+	for _, x := range s.Extents {
+		id := extent.IDOf(x.Manifest)
+		_, found, err := state.Get(ctx, ExtentKey(id))
+		if err != nil {
+			return ReasonNone, err
+		}
+		if !found && !s.extents[id].enough(policy) {
+			return ReasonTooFewReceipts, nil
+		}
 	}
 	return ReasonNone, nil
 }

@@ -52,18 +52,14 @@ func (c *clause) bring(id wire.ExtentID, x *extentState) error {
 		x.gone = true
 		return nil
 	}
-	policy, found, err := get(c.ctx, c.next, PolicyKey(), ParsePolicy)
+	policy, err := policyOf(c.ctx, c.next)
 	if err != nil {
 		return err
 	}
-	if !found {
-		return fmt.Errorf("%w: no policy", ErrValue)
-	}
-	m := brought.manifest
-	receipts, holders := brought.shares()
-	if receipts < policy.Enough(int(m.K), int(m.N), holders) {
+	if !brought.enough(policy) {
 		return fail(ReasonTooFewReceipts)
 	}
+	m, receipts := brought.manifest, len(brought.receipts)
 	x.brought = brought
 	x.facts = ExtentFacts{
 		Author: c.update.Author, K: m.K, N: m.N,
@@ -73,6 +69,14 @@ func (c *clause) bring(id wire.ExtentID, x *extentState) error {
 		x.facts.Lengths = append(x.facts.Lengths, s.Length)
 	}
 	return nil
+}
+
+func policyOf(ctx context.Context, r tree.Reader) (Policy, error) {
+	policy, found, err := get(ctx, r, PolicyKey(), ParsePolicy)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no policy", ErrValue)
+	}
+	return policy, err
 }
 
 // refer counts a new reference, after checking that it fits the extent.

@@ -78,17 +78,3 @@ func (b *batch) agreed(u *Signed) bool {
 	_, reason := b.nextRing(u.Clauses[0].Actions[0].Value)
 	return reason == ReasonNone
 }
-
-// Reconfiguration returns the reconfiguration that an update asks for, if it
-// does, so that hosts can admit what authors unknown to them hand in.
-func (u *Update) Reconfiguration() (r bft.Reconfiguration, found bool) {
-	for _, c := range u.Clauses {
-		for _, a := range c.Actions {
-			if a.Kind == actReconfigure {
-				r, err := bft.ParseReconfiguration(a.Value)
-				return r, err == nil
-			}
-		}
-	}
-	return bft.Reconfiguration{}, false
-}

@@ -184,11 +184,11 @@ func (s *Signed) verifyReceipts(m *extent.Manifest, receipts []extent.CompactRec
 	return nil
 }
 
-// shares returns how many receipts there are, and from how many holders.
-func (x *broughtExtent) shares() (receipts, holders int) {
-	seen := make(map[wire.PeerID]bool, len(x.receipts))
+// enough reports whether as many holders have signed as a policy asks for.
+func (x *broughtExtent) enough(p Policy) bool {
+	holders := make(map[wire.PeerID]bool, len(x.receipts))
 	for _, r := range x.receipts {
-		seen[r.Holder] = true
+		holders[r.Holder] = true
 	}
-	return len(x.receipts), len(seen)
+	return len(x.receipts) >= p.Enough(int(x.manifest.K), int(x.manifest.N), len(holders))
 }
