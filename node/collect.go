@@ -148,7 +148,7 @@ const accountsShown = 100
 func (b backend) Quota(context.Context) (api.Quota, error) {
 	u := b.shares.Usage()
 	q := api.Quota{
-		StoredBytes: u.StoredBytes, QuotaBytes: u.QuotaBytes, FreeBytes: u.FreeBytes, Shares: u.Shares, Damaged: u.Damaged,
+		StoredBytes: u.StoredBytes, DiskBytes: u.DiskBytes, QuotaBytes: u.QuotaBytes, FreeBytes: u.FreeBytes, Shares: u.Shares, Damaged: u.Damaged,
 		Authors: []api.Account{}, Objects: []api.Account{},
 	}
 	authors, byObject := b.shares.Accounts(accountsShown)

@@ -25,13 +25,17 @@ type Config struct {
 	Announce []string // multiaddresses to tell others instead of the found ones
 	Join     []string // invitations or multiaddresses of peers to join through
 
-	QuotaBytes uint64 // most bytes of shares to keep; 0: half of what the disk has for them
-	Loopback   bool   // a network on one machine: no discovery, no port mapping, no address diversity
-	MDNS       bool   // find peers on the local network
-	PortMap    bool   // ask the router for a port (UPnP, NAT-PMP)
-	AutoNAT    bool   // learn whether this peer can be reached
-	HolePunch  bool   // reach peers behind NATs directly
-	Relay      bool   // be reached through relays while not reachable otherwise
+	// QuotaBytes bounds what the local store takes of the disk, and with it what
+	// others may store; 0: DefaultQuotaBytes. AuthorBytesMax and ObjectBytesMax
+	// bound the shares of one author and of one object; 0: the quota does.
+	QuotaBytes, AuthorBytesMax, ObjectBytesMax uint64
+
+	Loopback  bool // a network on one machine: no discovery, no port mapping, no address diversity
+	MDNS      bool // find peers on the local network
+	PortMap   bool // ask the router for a port (UPnP, NAT-PMP)
+	AutoNAT   bool // learn whether this peer can be reached
+	HolePunch bool // reach peers behind NATs directly
+	Relay     bool // be reached through relays while not reachable otherwise
 
 	Custody       Custody
 	RingDeadAfter time.Duration // how long a member of a ring is silent before it is replaced; 0: an hour
@@ -49,6 +53,8 @@ type Config struct {
 	Log *slog.Logger
 
 	dnsAsked bool // a DNS address was configured
+
+	diskFree func(dir string) (uint64, error) // what tests have of the disk; nil asks the system
 }
 
 // Custody is how this peer looks after the objects that it orders and owns.

@@ -110,15 +110,7 @@ func (n *Node) openStore(context.Context) (err error) {
 	if n.outbox, err = outbox.Open(filepath.Join(n.config.Dir, "pending")); err != nil {
 		return err
 	}
-	if n.store, err = kv.Open(filepath.Join(n.config.Dir, dbDir), kv.Options{Logger: n.log}); err != nil {
-		return err
-	}
-	quota, err := quotaBytes(n.config)
-	if err != nil {
-		return err
-	}
-	n.shares, err = store.Open(n.store, store.Config{QuotaBytes: quota})
-	return err
+	return n.openShares()
 }
 
 func (n *Node) openNetwork(ctx context.Context) (err error) {

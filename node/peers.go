@@ -2,16 +2,9 @@ package node
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/atollnet/atoll/dht"
-	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/node/census"
 	"github.com/atollnet/atoll/objects/plan"
@@ -85,36 +78,4 @@ func (h holder) FreeBytes() uint64 { return h.Usage().FreeBytes }
 func (n *Node) distance(peer wire.PeerID) (time.Duration, bool) {
 	i, known := n.census.Lookup(peer)
 	return i.RTT, known && i.RTT > 0
-}
-
-// quotaBytes is what the configuration allows others to store, or half of what
-// the disk has for it: what is free now, and what is stored already.
-func quotaBytes(c Config) (uint64, error) {
-	if c.QuotaBytes != 0 {
-		return c.QuotaBytes, nil
-	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(c.Dir, &disk); err != nil {
-		return 0, errs.Wrap("measure disk", c.Dir, fmt.Errorf("statfs: %w", err))
-	}
-	stored, err := diskBytes(filepath.Join(c.Dir, dbDir))
-	return (disk.Bavail*uint64(disk.Bsize) + stored) / 2, err
-}
-
-// diskBytes returns what the files below a directory take of the disk. Files
-// may be sparse, so their lengths would not tell.
-func diskBytes(dir string) (total uint64, err error) {
-	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		var s unix.Stat_t
-		if err == nil {
-			err = unix.Lstat(path, &s)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // not made yet, or just collected
-		}
-		const blockBytes = 512 // the unit of st_blocks, whatever the disk's is
-		total += uint64(s.Blocks) * blockBytes
-		return err
-	})
-	return total, errs.Wrap("measure disk", dir, err)
 }

@@ -144,7 +144,7 @@ func (a *app) quota(ctx context.Context) error {
 		return err
 	}
 	return a.show(q, func() error {
-		if err := a.print("%s of %s in %s, %s left", size(q.StoredBytes), size(q.QuotaBytes), count(q.Shares, "share", "shares"), size(q.FreeBytes)); err != nil {
+		if err := a.print("%s in %s; %s of %s of the disk taken, %s left", size(q.StoredBytes), count(q.Shares, "share", "shares"), size(q.DiskBytes), size(q.QuotaBytes), size(q.FreeBytes)); err != nil {
 			return err
 		}
 		if q.Damaged > 0 {

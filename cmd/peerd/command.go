@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -73,15 +72,18 @@ func runVerb(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run(c.Context(), o.dir, s, c.ErrOrStderr())
+			return run(c.Context(), o, s, c.ErrOrStderr())
 		},
 	}
 	o.define(c.Flags())
 	return c
 }
 
-func run(ctx context.Context, dir string, s settings, log io.Writer) error {
-	cfg, err := s.node(dir, log)
+func run(ctx context.Context, o *options, s settings, log io.Writer) error {
+	cfg, err := s.node(o.dir, log)
+	if err == nil && cfg.QuotaBytes == 0 {
+		cfg.QuotaBytes, err = chooseQuota(o.dir, o.path(), log)
+	}
 	if err != nil {
 		return err
 	}
@@ -113,10 +115,7 @@ func makeDir(o *options, out io.Writer) error {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return errs.Wrap("make data directory", o.dir, err)
 	}
-	path := o.config
-	if path == "" {
-		path = filepath.Join(o.dir, configName)
-	}
+	path := o.path()
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return errs.Hint(errs.New("write configuration", path, errs.Conflict, err), "edit it, or remove it first")

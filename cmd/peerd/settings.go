@@ -31,7 +31,9 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # listen = ["/ip4/0.0.0.0/tcp/4707", "/ip6/::/tcp/4707", "/ip4/0.0.0.0/udp/4707/quic-v1", "/ip6/::/udp/4707/quic-v1"]
 # announce = []                                  # tell others these addresses instead of those that were found
 # join = []                                      # invitations, or multiaddresses of peers
-# quota = "100 GiB"                              # space for other people's shares; without it half of what is free
+# quota = "100 GiB"                              # room on the disk for other people's shares; without it a tenth of what is free is written here
+# author_quota = "100 GiB"                       # the most of it for one author; without it all of it
+# object_quota = "100 GiB"                       # the most of it for one volume; without it all of it
 # log_level = "info"                             # debug, info, warn, error
 # ring_dead_after = "1h"                         # how long a member of a ring is silent before it is replaced
 # passphrase_file = ""                           # holds what opens the keyring; without it the file's mode protects it
@@ -67,6 +69,8 @@ type settings struct {
 	Announce       []string `toml:"announce"`
 	Join           []string `toml:"join"`
 	Quota          quantity `toml:"quota"`
+	AuthorQuota    quantity `toml:"author_quota"`
+	ObjectQuota    quantity `toml:"object_quota"`
 	LogLevel       string   `toml:"log_level"`
 	PassphraseFile string   `toml:"passphrase_file"`
 	DNS            string   `toml:"dns"`
@@ -104,7 +108,7 @@ func (o *options) define(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.Listen, "listen", nil, "`multiaddress` to listen on; may be repeated")
 	f.StringArrayVar(&s.Announce, "announce", nil, "`multiaddress` to tell others; may be repeated")
 	f.StringArrayVar(&s.Join, "join", nil, "`invitation` or multiaddress of a peer to join through; may be repeated")
-	f.Var(&s.Quota, "quota", "`space` for other people's shares, as 100GiB; 0: half of what is free")
+	f.Var(&s.Quota, "quota", "`room` on the disk for other people's shares, as 100GiB (default: what the configuration says, at first a tenth of what is free)")
 	f.StringVar(&s.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&s.PassphraseFile, "passphrase-file", "", "`file` that holds what opens the keyring")
 	f.Var(&s.RingDeadAfter, "ring-dead-after", "how `long` a member of a ring is silent before it is replaced (default 1h)")
@@ -118,12 +122,17 @@ func (o *options) define(f *pflag.FlagSet) {
 	f.BoolVar(&s.Loopback, "loopback", false, "a network on one machine: no discovery, no port mapping, no relays")
 }
 
+// path is that of the configuration file.
+func (o *options) path() string {
+	if o.config != "" {
+		return o.config
+	}
+	return filepath.Join(o.dir, configName)
+}
+
 // settings returns the configuration file's settings with the flags laid over.
 func (o *options) settings(f *pflag.FlagSet) (settings, error) {
-	path := o.config
-	if path == "" {
-		path = filepath.Join(o.dir, configName)
-	}
+	path := o.path()
 	b, err := os.ReadFile(path)
 	if err != nil && (o.config != "" || !errors.Is(err, fs.ErrNotExist)) {
 		return settings{}, errs.New("read configuration", path, errs.Usage, err)
@@ -195,6 +204,7 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 	cfg.Custody = node.Custody{
 		DeadAfter: time.Duration(s.Custody.DeadAfter), AuditEvery: time.Duration(s.Custody.AuditEvery), BytesPerSecond: int(s.Custody.Rate),
 	}
+	cfg.AuthorBytesMax, cfg.ObjectBytesMax = uint64(s.AuthorQuota), uint64(s.ObjectQuota)
 	cfg.QuotaBytes, cfg.Loopback, cfg.RingDeadAfter = uint64(s.Quota), s.Loopback, time.Duration(s.RingDeadAfter)
 	cfg.DNS, cfg.DoT, cfg.DoH, cfg.DNSRate = s.DNS, s.DoT, s.DoH, s.DNSRate
 	cfg.DNSCert, cfg.DNSKey, cfg.Upstream, cfg.Roots = s.DNSCert, s.DNSKey, s.Upstream, s.Roots

@@ -84,6 +84,7 @@ type DeletedVolume struct {
 // Quota is what is stored on a peer.
 type Quota struct {
 	StoredBytes uint64    `json:"stored_bytes"` // shares, with 4 KiB more for each
+	DiskBytes   uint64    `json:"disk_bytes"`   // what the local store takes of the disk: shares, records, the peer's own trees
 	QuotaBytes  uint64    `json:"quota_bytes"`
 	FreeBytes   uint64    `json:"free_bytes"` // what the quota leaves
 	Shares      int       `json:"shares"`

@@ -27,6 +27,7 @@ type store struct {
 
 	bulk     *bulk
 	resident resident
+	overhead overhead
 	faulted  atomic.Bool // a read met a memory fault, perhaps under Badger's locks
 
 	stop       context.CancelFunc // ends the collection
@@ -86,27 +87,30 @@ func (s *store) Update(fn func(Writer) error) error {
 		if w.large {
 			defer s.files.wrote()
 		}
+		s.overhead.note(w.budget.bytes + w.budget.bulk)
 		return classifyWrite(s.resident.mayUnmap(txn.Commit))
 	})
 }
 
 // checkRoomFor refuses updates that a full disk has no room for. Those that
-// only delete may use the reserve: they are how room is made.
+// only delete may use the reserve: they are how room is made. Others may use
+// half of it: a peer whose disk has filled up goes on reading and voting, and
+// notes what it must not forget. Who stores for others asks Room first.
 func (s *store) checkRoomFor(w *writer) error {
 	if !w.sets {
 		return nil
 	}
-	return checkRoom(s.options, s.dir, w.budget.bytes+w.budget.bulk)
+	return checkRoom(s.options, s.dir, s.options.ReserveBytes/2, w.budget.bytes+w.budget.bulk)
 }
 
-// checkRoom refuses to write n bytes unless the reserve stays free.
-func checkRoom(o Options, dir string, n int) error {
-	free, err := o.free(dir)
+// checkRoom refuses to write n bytes unless so many stay free.
+func checkRoom(o Options, dir string, keep uint64, n int) error {
+	free, err := o.Free(dir)
 	if err != nil {
 		return fmt.Errorf("kv: room on the disk of %s: %w", dir, err)
 	}
-	if free < o.ReserveBytes+uint64(n) {
-		return fmt.Errorf("%w: %d MiB left on the disk of %s, of which %d are kept free", ErrFull, free>>20, dir, o.ReserveBytes>>20)
+	if free < keep+uint64(n) {
+		return fmt.Errorf("%w: %d MiB left on the disk of %s, of which %d are kept free", ErrFull, free>>20, dir, keep>>20)
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func (s *store) collectOne() error {
 	if s.faulted.Load() {
 		return fmt.Errorf("%w: nothing is collected after a read fault", ErrDamaged)
 	}
-	if err := checkRoom(s.options, s.dir, valueFileBytes); err != nil {
+	// What is moved may use the reserve: room comes back for it.
+	if err := checkRoom(s.options, s.dir, 0, movedBytesMax); err != nil {
 		return err
 	}
 	txn := s.db.NewTransaction(false)

@@ -3,6 +3,7 @@
 package kv
 
 import (
+	"io/fs"
 	"runtime"
 	"syscall"
 )
@@ -18,4 +19,13 @@ func diskFree(dir string) (uint64, error) {
 		return 0, err
 	}
 	return st.Bavail * uint64(st.Bsize), nil
+}
+
+// takes returns what a file takes of the disk. It may have holes.
+func takes(info fs.FileInfo) uint64 {
+	const blockBytes = 512 // the unit of st_blocks, whatever the disk's is
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Blocks) * blockBytes
+	}
+	return uint64(info.Size())
 }

@@ -29,7 +29,7 @@
 // two cases Badger's own order of writes adds to that. A large value that was
 // overwritten and not yet synced may read as damaged rather than as the old
 // one. And while the collection of the value log is at work (a second or two
-// for 256 MiB, every ten minutes at most) the values that it moves may read as
+// for 64 MiB, every ten minutes at most) the values that it moves may read as
 // damaged. Large values are shares, which the network repairs, and tree nodes,
 // which can be fetched again; what must never be lost belongs in small values
 // or under keys that are written once.

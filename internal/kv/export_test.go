@@ -4,7 +4,7 @@ import "context"
 
 // WithFree returns the options with another measure of the disk's free bytes.
 func (o Options) WithFree(free func(string) (uint64, error)) Options {
-	o.free = free
+	o.Free = free
 	return o
 }
 

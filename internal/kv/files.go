@@ -82,7 +82,7 @@ func (b *bulk) Write(name string, parts ...[]byte) error {
 		bytes += len(p)
 	}
 	return b.store.call(func() error {
-		if err := checkRoom(b.store.options, b.store.dir, bytes); err != nil {
+		if err := checkRoom(b.store.options, b.store.dir, b.store.options.ReserveBytes, bytes); err != nil {
 			return err
 		}
 		lock := b.lock(name)

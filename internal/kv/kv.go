@@ -61,8 +61,19 @@ type Store interface {
 	Sync() error
 	// Files returns the files that belong to the store.
 	Files() Files
+	// Room returns what the store takes of the disk and what is left there.
+	Room() (Room, error)
 	// Close ends all background work, waits for calls under way, and syncs.
 	Close() error
+}
+
+// Room is what a store has to do with its disk.
+type Room struct {
+	// OverheadBytes is what it takes, Files apart, as measured within the last
+	// second, and what was written since.
+	OverheadBytes uint64
+	// LeftBytes is what may still be stored for others: the reserve stays free.
+	LeftBytes uint64
 }
 
 // Limits of keys, values and one Update. Values below ValueSmallMax count in

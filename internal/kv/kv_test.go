@@ -197,6 +197,15 @@ func TestFullDiskRefusesUpdatesButNotDeletes(t *testing.T) {
 	s := open(t, dir, o)
 	kvtest.Set(t, s, "a", "1")
 	room = 1<<20 + 100
+	if left, err := s.Room(); err != nil || left.LeftBytes != 100 {
+		t.Errorf("%+v, %v, want 100 bytes left for others", left, err)
+	}
+	if err := s.Files().Write("f", make([]byte, 200)); !errors.Is(err, kv.ErrFull) {
+		t.Errorf("a file: %v, want ErrFull", err)
+	}
+	room = 1 << 20
+	kvtest.Set(t, s, "own", "may use half of the reserve")
+	room = 1<<19 + 100
 	err := s.Update(func(w kv.Writer) error { return w.Set([]byte("b"), make([]byte, 200)) })
 	if !errors.Is(err, kv.ErrFull) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("%v, want ErrFull that names %s", err, dir)
@@ -214,8 +223,8 @@ func TestFullDiskRefusesUpdatesButNotDeletes(t *testing.T) {
 }
 
 func TestFreeBytesOfTheDiskAreKnown(t *testing.T) {
-	_, err := kv.Open(t.TempDir(), kv.Options{ReserveBytes: 1 << 62})
-	if !errors.Is(err, kv.ErrFull) {
+	s := open(t, t.TempDir(), kv.Options{ReserveBytes: 1 << 62})
+	if err := s.Update(func(w kv.Writer) error { return w.Set([]byte("a"), nil) }); !errors.Is(err, kv.ErrFull) {
 		t.Errorf("a reserve larger than any disk: %v, want ErrFull", err)
 	}
 }

@@ -30,7 +30,7 @@ func Open(dir string, o Options) (Store, error) {
 	if err := checkFormat(dir); err != nil {
 		return nil, openError(dir, err)
 	}
-	if err := checkRoom(o, dir, 0); err != nil {
+	if err := checkRoom(o, dir, min(o.ReserveBytes, openBytesMin), 0); err != nil {
 		return nil, openError(dir, err)
 	}
 	index, values := filepath.Join(dir, indexDir), filepath.Join(dir, valuesDir)

@@ -19,19 +19,29 @@ type Options struct {
 	// Logger gets Badger's warnings; nil discards them.
 	Logger *slog.Logger
 
-	free func(dir string) (uint64, error) // bytes left for us; tests replace it
+	// Free returns the bytes that we may still write to the disk of dir; nil
+	// asks the system.
+	Free func(dir string) (uint64, error)
 }
 
 // ReserveBytesDefault is room for what Badger writes on its own account:
-// memtables, their compaction, and values moved by the collection.
+// memtables, their compaction, and values moved by the collection. It is what a
+// full disk gives room back with.
 const ReserveBytesDefault = 128 << 20
+
+// openBytesMin must be free for Badger to open at all. It is less than the
+// reserve: a disk that others have filled up must not keep us from deleting.
+const openBytesMin = 48 << 20
 
 const (
 	memtableBytes    = 8 << 20
 	memtables        = 2
-	valueFileBytes   = 256 << 20 // the unit of collection
+	valueFileBytes   = 64 << 20 // the unit of collection
 	collectEvery     = 10 * time.Minute
 	collectDeadRatio = 0.5 // of a value file, before it is rewritten
+	// movedBytesMax is what one collection writes at most, and Badger on its own
+	// account meanwhile.
+	movedBytesMax = valueFileBytes/2 + 2*memtableBytes
 )
 
 func (o Options) withDefaults() Options {
@@ -44,8 +54,8 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.free == nil {
-		o.free = diskFree
+	if o.Free == nil {
+		o.Free = diskFree
 	}
 	return o
 }

@@ -19,7 +19,7 @@ const (
 // prepare makes durable what the last run left in the page cache, and keeps
 // Badger from cutting the newest value file. At open it reads that file up to
 // the first entry whose checksum is wrong, and drops all that follows: right
-// after a torn write, but one flipped bit would take up to 256 MiB of synced
+// after a torn write, but one flipped bit would take up to 64 MiB of synced
 // values along. So we give it an empty newest file to cut. An entry that was
 // torn was never synced, and its checksum shows when it is read.
 func prepare(index, values string) error {
@@ -55,7 +55,7 @@ func coverNewest(values, newest string) error {
 	if err != nil || info.Size() <= valueHeaderBytes {
 		return err
 	}
-	if info.Size() == 2*valueFileBytes {
+	if info.Size() >= 2*valueFileBytes { // an earlier release mapped more
 		if err := trim(newest); err != nil {
 			return err
 		}
@@ -73,6 +73,10 @@ func trim(path string) error {
 		return err
 	}
 	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	end, err := dataEnd(f)
 	if err != nil {
 		return err
@@ -84,7 +88,7 @@ func trim(path string) error {
 			return err
 		}
 		if n := len(bytes.TrimRight(part, "\x00")); n > 0 {
-			return f.Truncate(min(start+int64(n)+slack, 2*valueFileBytes))
+			return f.Truncate(min(start+int64(n)+slack, size))
 		}
 	}
 	return f.Truncate(valueHeaderBytes)

@@ -34,31 +34,35 @@ func parseFileName(name string) (id wire.ExtentID, index int, ok bool) {
 }
 
 // bring makes the file of a share durable, unless it is here already or the
-// share would be refused anyway. Until settle nobody removes it.
-func (s *Shares) bring(c checked) error {
+// share would be refused anyway. Until settle nobody removes it, and so many
+// bytes of it count as coming.
+func (s *Shares) bring(c checked) (coming uint64, err error) {
 	if !c.record.inFile() {
-		return nil
+		return 0, nil
 	}
 	s.writing.Lock()
 	s.arriving[fileName(c.id, c.Index)]++
 	s.writing.Unlock()
-	intact := false
-	err := s.kv.View(func(r kv.Reader) error {
-		p, err := s.planPut(r, c)
-		if err == nil {
-			err = s.ledger.admit(p.change)
-		}
-		intact = p.intact
+	var p plan
+	err = s.kv.View(func(r kv.Reader) (err error) {
+		p, err = s.planPut(r, c)
 		return err
 	})
-	if err == nil && !intact {
+	if err == nil {
+		err = s.ledger.reserve(p.change)
+	}
+	if err != nil {
+		return 0, classify(err)
+	}
+	if !p.intact {
 		err = s.files.Write(fileName(c.id, c.Index), c.Data, c.outboard)
 	}
-	return classify(err)
+	return p.disk, classify(err)
 }
 
 // settle ends what bring began: a file that got no record goes.
-func (s *Shares) settle(c checked) error {
+func (s *Shares) settle(c checked, coming uint64) error {
+	s.ledger.unreserve(coming)
 	if !c.record.inFile() {
 		return nil
 	}

@@ -39,6 +39,10 @@ func TestSharesInPiecesAreReadAndBecomeFiles(t *testing.T) {
 			in := large(t, 1)
 			putInPieces(t, s, in)
 			before := s.Usage()
+			if before.FileBytes != 0 {
+				t.Errorf("a share in pieces takes %d bytes of files", before.FileBytes)
+			}
+			before.FileBytes = filed(wire.ShareHash{}, len(in.Data)).diskBytes()
 			wantShare(t, s, in)
 			if files := fileNames(t, store); len(files) != 0 {
 				t.Errorf("files %q of a share in pieces", files)

@@ -2,10 +2,15 @@ package store
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
 	"sync"
 
+	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/extent"
 )
 
 const (
@@ -23,8 +28,10 @@ const (
 // Usage is what is stored and what may be.
 type Usage struct {
 	StoredBytes uint64 // shares, and ShareOverheadBytes for each
+	FileBytes   uint64 // what the files of shares take of the disk
+	DiskBytes   uint64 // these, and what the key-value store takes beside them
 	QuotaBytes  uint64
-	FreeBytes   uint64 // what the quota leaves
+	FreeBytes   uint64 // what the quota leaves, by either count
 	Shares      int
 	Damaged     int // shares found damaged on disk, not served
 }
@@ -36,6 +43,7 @@ type ledger struct {
 
 	mu      sync.Mutex
 	usage   Usage
+	coming  uint64 // bytes of files that are being written
 	authors map[wire.PublicKey]account
 	objects map[wire.ObjectID]account
 }
@@ -49,6 +57,7 @@ type account struct {
 // change is what a Put adds to the ledger.
 type change struct {
 	bytes    uint64 // charged for the share
+	disk     uint64 // more that its file takes of the disk
 	share    bool   // the share is new here
 	lease    bool   // the lease is new
 	object   wire.ObjectID
@@ -67,12 +76,45 @@ func newLedger(limits Config) *ledger {
 	}
 }
 
-// admit reports why a change is too much, or nil.
-func (l *ledger) admit(c change) error {
+// admit reports why a change is too much, or nil. Of the files that are being
+// written so many bytes are the change's own.
+func (l *ledger) admit(c change, own uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.admits(c, own)
+}
+
+// reserve is admit, and counts the change's file as being written until unreserve.
+func (l *ledger) reserve(c change) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.admits(c, 0)
+	if err == nil {
+		l.coming += c.disk
+	}
+	return err
+}
+
+func (l *ledger) unreserve(bytes uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.coming -= bytes
+}
+
+// admits is admit. The caller holds mu.
+func (l *ledger) admits(c change, own uint64) error {
 	if c.share && l.usage.StoredBytes+c.bytes > l.limits.QuotaBytes {
 		return fail(ErrQuota, "%d of %d bytes stored", l.usage.StoredBytes, l.limits.QuotaBytes)
+	}
+	if c.share {
+		disk, left := l.disk()
+		coming := l.coming - own
+		if disk+coming+c.bytes > l.limits.QuotaBytes-l.limits.headroom() {
+			return fail(ErrQuota, "the store takes %d of %d bytes of the disk", disk, l.limits.QuotaBytes)
+		}
+		if coming+c.bytes > left {
+			return errs.New("", "", errs.Full, fmt.Errorf("%w: %d bytes left for shares", kv.ErrFull, left))
+		}
 	}
 	if c.lease || c.author != c.previous {
 		if err := admit(l.authors, c.author, c.bytes, l.limits.AuthorBytesMax, "author"); err != nil {
@@ -100,6 +142,7 @@ func admit[K comparable](accounts map[K]account, key K, bytes, limit uint64, kin
 func (l *ledger) apply(c change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.usage.FileBytes += c.disk
 	if c.share {
 		l.usage.StoredBytes += c.bytes
 		l.usage.Shares++
@@ -125,6 +168,7 @@ func (l *ledger) drop(d dropping) {
 	remove(l.authors, d.author, d.bytes)
 	remove(l.objects, d.object, d.bytes)
 	if d.share {
+		l.usage.FileBytes -= d.disk
 		l.usage.StoredBytes -= d.bytes
 		l.usage.Shares--
 	}
@@ -187,7 +231,50 @@ func (l *ledger) current() Usage {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	u := l.usage
-	u.QuotaBytes = l.limits.QuotaBytes
-	u.FreeBytes = u.QuotaBytes - min(u.StoredBytes, u.QuotaBytes)
+	disk, left := l.disk()
+	u.QuotaBytes, u.DiskBytes = l.limits.QuotaBytes, disk
+	full := u.QuotaBytes - l.limits.headroom()
+	u.FreeBytes = min(u.QuotaBytes-min(u.StoredBytes, u.QuotaBytes), full-min(disk+l.coming, full), left-min(l.coming, left))
 	return u
+}
+
+// disk returns what the whole store takes of the disk, and what is left there
+// for shares. The caller holds mu.
+func (l *ledger) disk() (taken, left uint64) {
+	if l.limits.Room == nil {
+		return 0, math.MaxInt64 // not known: charges alone count
+	}
+	r, err := l.limits.Room()
+	if err != nil {
+		return l.usage.FileBytes, 0 // nothing is taken while that is not known
+	}
+	return l.usage.FileBytes + r.OverheadBytes, r.LeftBytes
+}
+
+// headroom is the part of the quota that no share may take: the key-value store
+// grows on its own account by memtables, by their compaction, and by values that
+// its collection moves, and deleting needs room too.
+func (c Config) headroom() uint64 {
+	if c.Room == nil {
+		return 0
+	}
+	return min(headroomBytesMax, c.QuotaBytes/4)
+}
+
+const (
+	// headroomBytesMax is what Badger needs for itself, whatever the quota.
+	headroomBytesMax = 128 << 20
+	// blockBytes is the unit of room on disks, and nameBytes what a file's name
+	// takes in a directory.
+	blockBytes = 4 << 10
+	nameBytes  = 128
+)
+
+// diskBytes returns what a share's file takes of the disk; 0 if it lies in none.
+func (r record) diskBytes() uint64 {
+	if !r.inFile() {
+		return 0
+	}
+	whole := int(r.Bytes) + extent.OutboardBytes(int(r.Bytes))
+	return uint64(ceil(whole, blockBytes)*blockBytes + nameBytes)
 }

@@ -63,15 +63,15 @@ func TestAccountsAreBounded(t *testing.T) {
 	c := change{share: true, lease: true, bytes: 1}
 	for i := range AccountsMax {
 		binary.BigEndian.PutUint32(c.author[:], uint32(i))
-		if err := l.admit(c); err != nil {
+		if err := l.admit(c, 0); err != nil {
 			t.Fatal(err)
 		}
 		l.apply(c)
 	}
 	stranger := c
 	stranger.author = wire.PublicKey{0xff}
-	wantError(t, "one more author", l.admit(stranger), ErrBudget, errs.Full)
-	if err := l.admit(c); err != nil {
+	wantError(t, "one more author", l.admit(stranger, 0), ErrBudget, errs.Full)
+	if err := l.admit(c, 0); err != nil {
 		t.Errorf("an author with an account: %v", err)
 	}
 }

@@ -48,14 +48,14 @@ func (s *Shares) Put(in Incoming) error {
 
 // keep writes a checked share, its file first.
 func (s *Shares) keep(c checked) error {
-	err := s.bring(c)
+	coming, err := s.bring(c)
 	if err == nil {
-		err = s.write(c)
+		err = s.write(c, coming)
 	}
 	if err == nil {
 		err = classify(s.kv.Sync())
 	}
-	return errors.Join(err, s.settle(c))
+	return errors.Join(err, s.settle(c, coming))
 }
 
 // check hashes the share. The manifest is parsed again, as the caller's own
@@ -86,14 +86,14 @@ func (s *Shares) check(in Incoming) (checked, error) {
 }
 
 // write makes the change in one update and counts it.
-func (s *Shares) write(c checked) error {
+func (s *Shares) write(c checked, coming uint64) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var p plan
 	refused := false
 	err := s.kv.Update(func(w kv.Writer) (err error) {
 		if p, err = s.planPut(w, c); err == nil {
-			err = s.ledger.admit(p.change)
+			err = s.ledger.admit(p.change, coming)
 		}
 		if refused = err != nil; refused {
 			return err
@@ -134,11 +134,11 @@ func (s *Shares) planPut(r kv.Reader, c checked) (p plan, err error) {
 	}
 	switch rec, err := readRecord(r, c.id, c.Index); {
 	case absent(err):
-		p.share, p.recount = true, !errors.Is(err, kv.ErrNotFound)
+		p.share, p.disk, p.recount = true, c.record.diskBytes(), !errors.Is(err, kv.ErrNotFound)
 	case err != nil:
 		return p, err
 	case rec != c.record:
-		p.pieces = rec.pieces()
+		p.pieces, p.disk, p.recount = rec.pieces(), c.record.diskBytes(), rec.inFile()
 	case !p.healed:
 		if p.intact, err = s.isIntact(r, c); err != nil {
 			return p, err

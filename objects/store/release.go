@@ -185,7 +185,7 @@ func removeShare(w kv.Writer, l Lease, d *dropping) (err error) {
 	case err != nil:
 		return err
 	}
-	d.share = true
+	d.share, d.disk = true, rec.diskBytes()
 	if d.damaged, err = has(w, shareKey(classDamaged, l.Extent, l.Index)); err != nil {
 		return err
 	}

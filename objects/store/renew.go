@@ -72,5 +72,5 @@ func (s *Shares) planRenewal(r kv.Reader, in checked, seconds uint64) (l lease, 
 		c.author, c.previous = old.Author, old.Author
 		l.Author, l.Until = old.Author, max(l.Until, old.Until)
 	}
-	return l, c, s.ledger.admit(c)
+	return l, c, s.ledger.admit(c, 0)
 }

@@ -22,6 +22,10 @@ type Config struct {
 	AuthorBytesMax  uint64 // of the shares of one author; default: the quota
 	ObjectBytesMax  uint64 // of the shares of one object; default: the quota
 	LeaseSecondsMax uint64 // default LeaseSecondsMaxDefault
+	// Room is the key-value store's. With it the quota bounds what all of the
+	// store takes of the disk, and shares stop where the reserve begins; nil:
+	// the quota bounds only what shares are charged.
+	Room func() (kv.Room, error)
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -119,7 +123,7 @@ func (s *Shares) setLedger(fresh *ledger) {
 func loadShares(r kv.Reader, l *ledger) error {
 	return r.Scan(classKey(classShare), nil, false, func(_, value []byte) (bool, error) {
 		if rec, err := parseRecord(value); err == nil {
-			l.apply(change{share: true, bytes: charge(rec.Bytes)})
+			l.apply(change{share: true, bytes: charge(rec.Bytes), disk: rec.diskBytes()})
 		}
 		return true, nil
 	})

@@ -123,7 +123,7 @@ func TestWhatIsPutCanBeRead(t *testing.T) {
 			_, data := shares(t, 2, 1000)
 			other.Index, other.Data = 2, data[2]
 			all = append(all, other)
-			want := Usage{QuotaBytes: 1 << 30, Shares: len(all)}
+			want := Usage{QuotaBytes: 1 << 30, Shares: len(all), FileBytes: newRecord(wire.ShareHash{}, len(all[0].Data)).diskBytes()}
 			for _, in := range all {
 				put(t, s, in)
 				want.StoredBytes += uint64(len(in.Data)) + ShareOverheadBytes

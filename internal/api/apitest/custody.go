@@ -75,7 +75,7 @@ func (f *Fake) DeleteVolume(_ context.Context, r api.DeleteVolumeRequest) (api.D
 // Quota implements api.Backend.
 func (f *Fake) Quota(context.Context) (api.Quota, error) {
 	return api.Quota{
-		StoredBytes: 1 << 30, QuotaBytes: 4 << 30, FreeBytes: 3 << 30, Shares: 600,
+		StoredBytes: 1 << 30, DiskBytes: 5 << 28, QuotaBytes: 4 << 30, FreeBytes: 3 << 30, Shares: 600,
 		Authors: []api.Account{{Name: "authorkey", Bytes: 1 << 30, Leases: 600}},
 		Objects: []api.Account{{Name: "object1", Bytes: 1 << 30, Leases: 600}},
 	}, nil

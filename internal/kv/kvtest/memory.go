@@ -1,6 +1,7 @@
 package kvtest
 
 import (
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -129,6 +130,21 @@ func (m *Memory) Close() error {
 	defer m.mu.Unlock()
 	m.closed = true
 	return nil
+}
+
+// Room implements kv.Store: it takes the bytes of keys and values, and has no
+// bound unless it was filled.
+func (m *Memory) Room() (r kv.Room, err error) {
+	now, err := m.current()
+	for _, e := range now {
+		r.OverheadBytes += uint64(len(e.key) + len(e.value))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.full {
+		r.LeftBytes = math.MaxInt64
+	}
+	return r, err
 }
 
 // snapshot is a kv.Reader on one state.
