@@ -19,6 +19,8 @@ const (
 	extendSeconds = 30 * 24 * 3600
 	// askHeadMax is how long a holder waits for an object's head.
 	askHeadMax = 30 * time.Second
+	// behindMax is how long it waits for a version that others have heard of.
+	behindMax = 5 * time.Second
 )
 
 // dropExpired frees what nobody leases any more. Leases run on this peer's own
@@ -102,7 +104,7 @@ func (n *Node) expire(ctx context.Context, object wire.ObjectID, leases []store.
 func (n *Node) refersNow(ctx context.Context, object wire.ObjectID, extents []wire.ExtentID, least wire.Version) ([]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askHeadMax)
 	defer cancel()
-	head, err := n.freshHead(ctx, object)
+	head, err := n.headAt(ctx, object, least)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +112,29 @@ func (n *Node) refersNow(ctx context.Context, object wire.ObjectID, extents []wi
 		return nil, errs.Newf("read head", object.String(), errs.NoQuorum, "version %d is the newest that is found, %d is wanted", head.Version, least)
 	}
 	return n.gateway.Refers(ctx, object, head, extents)
+}
+
+// headAt is freshHead for whoever has heard of a version that may be on its way to
+// this peer: a member learns of what its ring has ordered after the others have
+// answered for it.
+func (n *Node) headAt(ctx context.Context, object wire.ObjectID, least wire.Version) (objects.Head, error) {
+	woken, stop := n.news.listen(object)
+	defer stop()
+	late := time.NewTimer(behindMax)
+	defer late.Stop()
+	for {
+		head, err := n.freshHead(ctx, object)
+		if err != nil || head.Version >= least {
+			return head, err
+		}
+		select {
+		case <-woken:
+		case <-late.C:
+			return head, nil
+		case <-ctx.Done():
+			return head, nil
+		}
+	}
 }
 
 // freshHead returns the newest head of an object that can be had now.
