@@ -252,8 +252,11 @@ func (k *Keeper) tell(ctx context.Context, t told) {
 }
 
 // noteTold writes down that a holder, or with nil everybody, need not be told any
-// more.
+// more. Several are told at once, and who has fewer left writes last; the burial
+// ends when that is written, or bury would find an older record and begin it again.
 func (k *Keeper) noteTold(id wire.ObjectID, peer *wire.PeerID) {
+	k.noting.Lock()
+	defer k.noting.Unlock()
 	k.mu.Lock()
 	b := k.burials[id]
 	if b == nil {
@@ -265,11 +268,13 @@ func (k *Keeper) noteTold(id wire.ObjectID, peer *wire.PeerID) {
 		delete(b.untold, *peer)
 		r.Untold = sortedPeers(b.untold)
 	}
-	if len(r.Untold) == 0 {
-		delete(k.burials, id)
-	}
 	k.mu.Unlock()
 	if err := write(k.Store, burialKey(id), r); err != nil {
 		k.Log.Warn("custody: writing down who was told of a deletion", "object", id.String(), "error", err)
+	}
+	if len(r.Untold) == 0 {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.burials, id)
 	}
 }

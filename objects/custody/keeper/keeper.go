@@ -27,6 +27,8 @@ type Keeper struct {
 
 	failed []wire.ObjectID // could not be looked at; Run's own
 
+	noting sync.Mutex // held while it is written down who was told of a deletion; before mu
+
 	mu        sync.Mutex                // guards what follows
 	objects   map[wire.ObjectID]*object // those that refer to extents
 	extents   map[name]*entry
