@@ -38,7 +38,7 @@ type ExtentLister func(from wire.ExtentID, max int) ([]wire.ExtentID, error)
 // extents this peer holds: all that list returns, every 12 hours, and in
 // between those that Announce brings. It is called once.
 func (d *DHT) Advertise(list ExtentLister) {
-	d.run(func(ctx context.Context) { d.advertise(ctx, list) })
+	d.tasks.Go(func(ctx context.Context) { d.advertise(ctx, list) })
 }
 
 // Announce says that this peer now holds shares of the extent. It is advertised

@@ -104,7 +104,7 @@ func (d *DHT) doubt(key string, value []byte) {
 	if !d.doubts.due(key, time.Now()) {
 		return
 	}
-	d.run(func(ctx context.Context) {
+	d.tasks.Go(func(ctx context.Context) {
 		defer d.doubts.done()
 		j, err := d.judgeOf(key)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/simplelru"
@@ -21,6 +20,7 @@ import (
 	"github.com/atollnet/atoll/dht/replica"
 	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/p2p"
+	"github.com/atollnet/atoll/internal/tasks"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -111,12 +111,7 @@ type DHT struct {
 	floors    chan struct{} // holds one element when floors are to be made durable
 	pace      pace          // of many records put at once
 
-	ctx    context.Context // ends when Close begins
-	cancel context.CancelFunc
-
-	mu     sync.Mutex
-	closed bool
-	tasks  sync.WaitGroup
+	tasks *tasks.Group
 }
 
 // New joins the DHT and serves it. It returns at once; Ready waits for company.
@@ -156,15 +151,15 @@ func New(ctx context.Context, c Config) (*DHT, error) {
 		Self: c.Host.Self(), Network: c.Host, Contacts: cached{d}, Records: cached{d}, Taken: d.taken, Log: d.log, Tick: c.cachingTick,
 	})
 	d.held = records.NewValueStore(watched{d.table, d.replicas.Changed}, rules, 0)
-	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.tasks = tasks.New()
 	if d.kad, err = kad.New(c.Host.Guarded(streamLimits), d.options(rules)...); err != nil {
-		d.cancel()
+		d.tasks.Stop()
 		return nil, fmt.Errorf("dht: start: %w", err)
 	}
-	d.run(d.meet)
-	d.run(d.republish)
-	d.run(d.replicas.Run)
-	d.run(d.syncFloors)
+	d.tasks.Go(d.meet)
+	d.tasks.Go(d.republish)
+	d.tasks.Go(d.replicas.Run)
+	d.tasks.Go(d.syncFloors)
 	return d, nil
 }
 
@@ -218,41 +213,16 @@ func (d *DHT) bootstrap() []peer.AddrInfo {
 
 // Close ends all lookups and background work and waits for them.
 func (d *DHT) Close() error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	d.cancel()
+	d.tasks.Stop()
 	err := d.kad.Close()
 	d.tasks.Wait()
 	return err
 }
 
-// begin announces a task; whoever gets true calls tasks.Done at its end.
-func (d *DHT) begin() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return false
-	}
-	d.tasks.Add(1)
-	return true
-}
-
-// run runs f in the background until the DHT closes.
-func (d *DHT) run(f func(context.Context)) {
-	if !d.begin() {
-		return
-	}
-	go func() {
-		defer d.tasks.Done()
-		f(d.ctx)
-	}()
-}
-
 // bound returns a context that ends with ctx and with the DHT.
 func (d *DHT) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(d.ctx, cancel)
+	stop := context.AfterFunc(d.tasks.Context(), cancel)
 	return ctx, func() { stop(); cancel() }
 }
 

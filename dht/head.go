@@ -133,7 +133,7 @@ func (d *DHT) putAll(ctx context.Context, peers []peer.ID, rec *recpb.Record) (c
 	defer cancel()
 	results := make(chan error, len(peers))
 	for _, p := range peers {
-		d.run(func(context.Context) { results <- d.putOne(ctx, p, rec) })
+		d.tasks.Go(func(context.Context) { results <- d.putOne(ctx, p, rec) })
 	}
 	var tail <-chan time.Time
 	for range peers {

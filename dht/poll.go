@@ -132,7 +132,7 @@ func (d *DHT) mend(stale []peer.ID, rec *recpb.Record) {
 	default:
 		return
 	}
-	d.run(func(ctx context.Context) {
+	d.tasks.Go(func(ctx context.Context) {
 		defer func() { <-d.repairs }()
 		ctx, cancel := context.WithTimeout(ctx, 2*rpcTimeout)
 		defer cancel()

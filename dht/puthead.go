@@ -33,7 +33,7 @@ type lookup struct {
 func (d *DHT) PrepareHead(ctx context.Context, object wire.ObjectID) *HeadPut {
 	ctx, end := d.bound(ctx)
 	p := &HeadPut{dht: d, object: object, ctx: ctx, end: end, nearest: make(chan lookup, 1)}
-	d.run(func(context.Context) {
+	d.tasks.Go(func(context.Context) {
 		peers, err := d.closest(ctx, headKey(object), everyone)
 		p.nearest <- lookup{peers, err}
 	})
@@ -85,7 +85,7 @@ func (p *HeadPut) spread(rec *recpb.Record, enough int) (int, error) {
 func (d *DHT) putMost(ctx context.Context, peers []peer.ID, rec *recpb.Record, enough int) (confirmed int) {
 	results := make(chan error, len(peers)) // nobody who is late waits
 	for _, to := range peers {
-		d.run(func(ctx context.Context) {
+		d.tasks.Go(func(ctx context.Context) {
 			ctx, cancel := context.WithTimeout(ctx, 2*rpcTimeout)
 			defer cancel()
 			results <- d.putOne(ctx, to, rec)

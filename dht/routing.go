@@ -63,7 +63,7 @@ func (d *DHT) Meet(p wire.PeerID) {
 // meet tries those that were met.
 func (d *DHT) meet(ctx context.Context) {
 	for range meetsAtOnce {
-		d.run(func(context.Context) {
+		d.tasks.Go(func(context.Context) {
 			for {
 				select {
 				case p := <-d.meets:

@@ -199,7 +199,7 @@ func (w *walk) askMore(ctx context.Context, now time.Time) {
 }
 
 func (w *walk) askOne(ctx context.Context, c *candidate, now time.Time) {
-	if !w.dht.begin() {
+	if !w.dht.tasks.Begin() {
 		c.stage = failed
 		return
 	}

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -134,14 +135,12 @@ func (h *Host) keepBook() {
 		ConnectedF: func(network.Network, network.Conn) { h.book.dirty.Store(true) },
 	})
 	h.stop = append(h.stop, h.noteBook)
-	h.begin()
-	go func() {
-		defer h.tasks.Done()
+	h.tasks.Go(func(ctx context.Context) {
 		tick := time.NewTicker(bookInterval)
 		defer tick.Stop()
 		for {
 			select {
-			case <-h.ctx.Done():
+			case <-ctx.Done():
 				return
 			case <-tick.C:
 				if err := h.noteBook(); err != nil {
@@ -149,7 +148,7 @@ func (h *Host) keepBook() {
 				}
 			}
 		}
-	}()
+	})
 }
 
 // noteBook writes down who is connected, if somebody new was met.

@@ -17,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/atollnet/atoll/internal/tasks"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -55,13 +56,10 @@ type Host struct {
 	book    *book
 	ready   chan struct{} // closed once host is set
 
-	ctx    context.Context // ends when Close begins
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup // handlers and background work
-	stop   []func() error // what Close closes before the libp2p host
+	tasks *tasks.Group   // handlers and background work
+	stop  []func() error // what Close closes before the libp2p host
 
 	mu       sync.Mutex // guards what is below
-	closed   bool       // no task may begin any more
 	handlers map[string]Handler
 }
 
@@ -78,14 +76,14 @@ func New(c Config) (*Host, error) {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	h.redial = NewBuckets[peer.ID](Rate{PerSecond: 1, Burst: 1}, h.now)
-	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.tasks = tasks.New()
 	opts, err := c.options(h)
 	if err != nil {
-		h.cancel()
+		h.tasks.Stop()
 		return nil, err
 	}
 	if h.host, err = libp2p.New(opts...); err != nil {
-		h.cancel()
+		h.tasks.Stop()
 		return nil, fmt.Errorf("p2p: start: %w", err)
 	}
 	close(h.ready)
@@ -117,10 +115,7 @@ func (h *Host) start(c Config) error {
 
 // Close resets all streams, waits for all handlers and ends the host.
 func (h *Host) Close() error {
-	h.mu.Lock()
-	h.closed = true
-	h.mu.Unlock()
-	h.cancel()
+	h.tasks.Stop()
 	var errs []error
 	for _, stop := range slices.Backward(h.stop) {
 		errs = append(errs, stop())
@@ -128,17 +123,6 @@ func (h *Host) Close() error {
 	errs = append(errs, h.host.Close())
 	h.tasks.Wait()
 	return errors.Join(errs...)
-}
-
-// begin announces a task; whoever gets true calls tasks.Done at its end.
-func (h *Host) begin() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return false
-	}
-	h.tasks.Add(1)
-	return true
 }
 
 // Libp2p returns the libp2p host, for what other libraries need of it.

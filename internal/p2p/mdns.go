@@ -40,13 +40,13 @@ func (n *neighbours) HandlePeerFound(found peer.AddrInfo) {
 	default:
 		return
 	}
-	if !n.h.begin() {
+	if !n.h.tasks.Begin() {
 		return
 	}
 	go func() {
 		defer n.h.tasks.Done()
 		defer func() { <-n.slots }()
-		ctx, cancel := context.WithTimeout(n.h.ctx, mdnsDialTimeout)
+		ctx, cancel := context.WithTimeout(n.h.tasks.Context(), mdnsDialTimeout)
 		defer cancel()
 		if err := n.h.host.Connect(ctx, found); err != nil {
 			n.h.log.Debug("found a peer that does not answer", "peer", found.ID, "error", err)

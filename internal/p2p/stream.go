@@ -76,7 +76,7 @@ func (h *Host) Handle(proto string, l Limits, serve Handler) {
 		}
 		s := &Stream{raw, remote}
 		defer s.Close()
-		serve(h.ctx, remote, s)
+		serve(h.tasks.Context(), remote, s)
 	}))
 }
 
@@ -90,7 +90,7 @@ func (h *Host) admitted(a *admission, serve network.StreamHandler) network.Strea
 			return
 		}
 		defer a.release(p)
-		if !h.begin() {
+		if !h.tasks.Begin() {
 			raw.Reset()
 			return
 		}
@@ -150,15 +150,15 @@ func (h *Host) openSelf(proto string) (*Stream, error) {
 	if !ok {
 		return nil, fmt.Errorf("p2p: open %s to oneself: %w", proto, ErrProtocol)
 	}
-	if !h.begin() {
+	if !h.tasks.Begin() {
 		return nil, fmt.Errorf("p2p: open %s to oneself: %w", proto, ErrClosed)
 	}
 	near, far := Pipe(h.self, h.self)
 	go func() {
 		defer h.tasks.Done()
-		defer context.AfterFunc(h.ctx, func() { far.Reset() })()
+		defer context.AfterFunc(h.tasks.Context(), func() { far.Reset() })()
 		defer far.Close()
-		serve(h.ctx, h.self, far)
+		serve(h.tasks.Context(), h.self, far)
 	}()
 	return near, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/atollnet/atoll/internal/tasks"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/naming"
 	"github.com/atollnet/atoll/naming/record"
@@ -43,19 +44,19 @@ type Resolver struct {
 	now     func() time.Time
 	records *store
 	alt     *altZone
-	tasks   *tasks
+	tasks   *tasks.Group
 }
 
 // New returns a resolver. Close ends it.
 func New(c Config) *Resolver {
-	r := &Resolver{config: c, now: c.Now, tasks: newTasks()}
+	r := &Resolver{config: c, now: c.Now, tasks: tasks.New()}
 	r.records = newStore(c.Records, c.Now, r.tasks)
 	r.alt = newAltZone(c.Key, c.Now)
 	return r
 }
 
 // Close ends all lookups and waits for them.
-func (r *Resolver) Close() { r.tasks.close() }
+func (r *Resolver) Close() { r.tasks.Close() }
 
 // Changed says that this peer holds a newer record: what is remembered of it is
 // looked up again.

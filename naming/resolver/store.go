@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/atollnet/atoll/internal/tasks"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/naming"
 	"github.com/atollnet/atoll/naming/record"
@@ -80,10 +81,10 @@ type store struct {
 	flight  singleflight.Group
 	known   *lru.Cache[string, *found]
 	refresh chan struct{}
-	tasks   *tasks
+	tasks   *tasks.Group
 }
 
-func newStore(from Records, now func() time.Time, t *tasks) *store {
+func newStore(from Records, now func() time.Time, t *tasks.Group) *store {
 	known, err := lru.New[string, *found](recordsMax)
 	if err != nil {
 		panic(err) // only a size below one fails
@@ -193,7 +194,7 @@ func (s *store) again(old *found, kind wire.RecordKind, id wire.RecordID) {
 	default:
 		return
 	}
-	if !s.tasks.run(func(ctx context.Context) {
+	if !s.tasks.Go(func(ctx context.Context) {
 		defer func() { <-s.refresh }()
 		s.renew(ctx, old, kind, id)
 	}) {
@@ -204,7 +205,7 @@ func (s *store) again(old *found, kind wire.RecordKind, id wire.RecordID) {
 // fetch looks a record up, checks it, and remembers what came of it. A record
 // that is good is not forgotten because nobody has it now.
 func (s *store) fetch(kind wire.RecordKind, id wire.RecordID) *found {
-	ctx, cancel := context.WithTimeout(s.tasks.ctx, fetchMax)
+	ctx, cancel := context.WithTimeout(s.tasks.Context(), fetchMax)
 	defer cancel()
 	f := &found{at: s.now(), key: storeKey(kind, id)}
 	value, err := s.from.Record(ctx, kind, id)

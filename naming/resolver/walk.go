@@ -210,7 +210,7 @@ func (w *walk) lookAhead(z *place, names []string) []func() *found {
 // begin begins a lookup in the background and returns what waits for its end.
 func (w *walk) begin(look func() *found) func() *found {
 	result := make(chan *found, 1)
-	if !w.tasks.run(func(context.Context) { result <- look() }) {
+	if !w.tasks.Go(func(context.Context) { result <- look() }) {
 		result <- &found{err: context.Canceled}
 	}
 	return sync.OnceValue(func() *found { return <-result })

@@ -2,13 +2,13 @@ package upstream
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/miekg/dns"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/atollnet/atoll/internal/tasks"
 	"github.com/atollnet/atoll/naming/resolver"
 )
 
@@ -42,12 +42,7 @@ type Keeper struct {
 	kept   *lru.Cache[question, resolver.Answer]
 	flight singleflight.Group
 	busy   chan struct{}
-
-	ctx    context.Context
-	cancel context.CancelFunc
-	mu     sync.Mutex
-	closed bool
-	tasks  sync.WaitGroup
+	tasks  *tasks.Group
 }
 
 type question struct {
@@ -61,19 +56,11 @@ func Keep(from Asker, now func() time.Time) *Keeper {
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	k := &Keeper{from: from, now: now, kept: kept, busy: make(chan struct{}, refreshesMax)}
-	k.ctx, k.cancel = context.WithCancel(context.Background())
-	return k
+	return &Keeper{from: from, now: now, kept: kept, busy: make(chan struct{}, refreshesMax), tasks: tasks.New()}
 }
 
 // Close ends what runs in the background, and waits for it.
-func (k *Keeper) Close() {
-	k.mu.Lock()
-	k.closed = true
-	k.mu.Unlock()
-	k.cancel()
-	k.tasks.Wait()
-}
+func (k *Keeper) Close() { k.tasks.Close() }
 
 // Exchange implements resolver.Upstream.
 func (k *Keeper) Exchange(ctx context.Context, name string, qtype uint16) resolver.Answer {
@@ -144,14 +131,14 @@ func (k *Keeper) wait(ctx context.Context, q question) resolver.Answer {
 // fetch asks, and keeps what came of it. A failure does not take the place of an
 // answer.
 func (k *Keeper) fetch(q question) resolver.Answer {
-	if !k.begin() {
+	if !k.tasks.Begin() {
 		return resolver.Answer{Rcode: dns.RcodeServerFailure}
 	}
 	defer k.tasks.Done()
 	if a, ok := k.kept.Peek(q); ok && k.now().Before(a.Refresh) {
 		return a // it has come since the question looked for it
 	}
-	ctx, cancel := context.WithTimeout(k.ctx, exchangeMax)
+	ctx, cancel := context.WithTimeout(k.tasks.Context(), exchangeMax)
 	defer cancel()
 	a := k.from.Exchange(ctx, q.name, q.qtype)
 	if old, ok := k.kept.Peek(q); ok && !worthKeeping(a) && worthKeeping(old) && k.now().Before(old.Until.Add(staleMax)) {
@@ -161,16 +148,6 @@ func (k *Keeper) fetch(q question) resolver.Answer {
 	return a
 }
 
-func (k *Keeper) begin() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed {
-		return false
-	}
-	k.tasks.Add(1)
-	return true
-}
-
 // again fetches an answer in the background, unless enough are.
 func (k *Keeper) again(q question) {
 	select {
@@ -178,13 +155,10 @@ func (k *Keeper) again(q question) {
 	default:
 		return
 	}
-	if !k.begin() {
-		<-k.busy
-		return
-	}
-	go func() {
-		defer k.tasks.Done()
+	if !k.tasks.Go(func(ctx context.Context) {
 		defer func() { <-k.busy }()
-		k.wait(k.ctx, q)
-	}()
+		k.wait(ctx, q)
+	}) {
+		<-k.busy
+	}
 }
