@@ -19,9 +19,11 @@ import (
 	"github.com/atollnet/atoll/objects/update"
 )
 
+// append appends what comes with its end, so that a last line that has none goes
+// with those before it.
 func (w *world) append(g *Gateway, path, content string) Change {
 	w.t.Helper()
-	c, err := g.Append(w.t.Context(), Dest{Place: w.place, Path: path}, 0o600, strings.NewReader(content))
+	c, err := g.Append(w.t.Context(), Dest{Place: w.place, Path: path}, 0o600, iotest.DataErrReader(strings.NewReader(content)))
 	if err != nil {
 		w.t.Fatalf("append to %q: %v", path, err)
 	}
