@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/atollnet/atoll/bft/runner"
+	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/node/ringnet"
@@ -51,6 +53,73 @@ func (c *cluster) ordered(member int, object wire.ObjectID) (all [][]byte) {
 		all = append(all, batch.Updates...)
 	}
 	return all
+}
+
+// order has an update ordered through a peer's gateway; one that is not applied is
+// an error.
+func (c *cluster) order(peer int, object wire.ObjectID, signed []byte) error {
+	o, err := c.nodes[peer].ring.Submit(c.t.Context(), object, signed)
+	if err == nil {
+		err = o.Outcome.Err()
+	}
+	return err
+}
+
+// What a ring has no use for leaves nothing behind, not even a version, and its
+// author is told why.
+func TestUselessUpdatesAreNotOrdered(t *testing.T) {
+	c := newCluster(t, 6)
+	object, _ := c.init(0, 4)
+	members := c.members(0, object)
+	outside := c.outside(append(members, 0)...)
+	p := pen{object, author{c.nodes[0].volumes}, wire.SessionID{7}}
+	old, newest := p.sign(1, "first"), wire.Seq(1+update.SessionSeqs)
+	for _, good := range [][]byte{old, p.sign(newest, "much later")} {
+		if err := c.order(outside, object, good); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forged := p.sign(newest+1, "forged")
+	forged[len(forged)-1]++
+	for _, bad := range []struct {
+		update []byte
+		reason update.Reason
+	}{
+		{[]byte("no update"), update.ReasonMalformed},
+		{pen{object, wire.NewKey([32]byte{66}), p.session}.sign(1, "let me in"), update.ReasonNotAllowed},
+		{forged, update.ReasonSignature},
+		{pen{wire.ObjectID{7}, p.key, p.session}.sign(newest+1, "here too"), update.ReasonWrongObject},
+		{old, update.ReasonStale},
+		{p.sign(newest, "another with this number"), update.ReasonReused},
+	} {
+		if err := c.order(outside, object, bad.update); kindOf(err) != errs.Refused || !strings.Contains(err.Error(), bad.reason.String()) {
+			t.Errorf("%v: %v", bad.reason, err)
+		}
+	}
+	if err := c.order(outside, object, p.sign(newest+1, "the last")); err != nil {
+		t.Fatal(err)
+	}
+	c.until("the last is in the log", func() bool { return len(c.ordered(members[0], object)) >= 3 })
+	if got := len(c.ordered(members[0], object)); got != 3 {
+		t.Errorf("%d updates were ordered, want 3", got)
+	}
+}
+
+// Who is allowed to write may do so at once, through members that have not got
+// that version yet.
+func TestAWriterIsKnownAtOnce(t *testing.T) {
+	c := newCluster(t, 6)
+	object, _ := c.init(0, 4)
+	members := c.members(0, object)
+	for i := range 20 {
+		p := pen{object, wire.NewKey([32]byte{1, byte(i)}), wire.SessionID{8}}
+		if _, err := c.user(0).Share(t.Context(), api.ShareRequest{Ref: "home:/", Write: p.key.Public().String(), Until: api.Ordered}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.order(members[i%4], object, p.sign(1, "hello")); err != nil {
+			t.Errorf("writer %d: %v", i, err)
+		}
+	}
 }
 
 // A client that floods all members with what is refused delays nobody, and

@@ -145,7 +145,7 @@ func TestTheWholeRingIsReplaced(t *testing.T) {
 	object, ref := c.init(0, 1)
 	c.mustPut(0, "home:/a", "one")
 	member := c.members(0, object)[0]
-	if _, err := c.user(0).ReplaceMember(t.Context(), api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()}); err != nil {
+	if err := c.replace(t.Context(), member); err != nil {
 		t.Fatal(err)
 	}
 	c.mustPut(0, "home:/b", "two")
@@ -157,15 +157,28 @@ func TestTheWholeRingIsReplaced(t *testing.T) {
 	c.reads(ref+"/b", "two", reader)
 }
 
+// silentMember makes a ring of one whose member will tell nobody that a ring has
+// followed it.
+func (c *cluster) silentMember() (object wire.ObjectID, member int) {
+	object, _ = c.init(0, 1)
+	c.mustPut(0, "home:/a", "one")
+	member = c.members(0, object)[0]
+	c.nodes[member].turnovers.fill()
+	return object, member
+}
+
+// replace has the owner put another peer in the place of a member.
+func (c *cluster) replace(ctx context.Context, member int) error {
+	_, err := c.user(0).ReplaceMember(ctx, api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()})
+	return err
+}
+
 // The only member of a ring makes way for another peer and stops before it has
 // told it. Who ordered the change does.
 func TestWhoChangesARingTellsItsMembers(t *testing.T) {
 	c := newClusterOf(t, 5, patient)
-	object, _ := c.init(0, 1)
-	c.mustPut(0, "home:/a", "one")
-	member := c.members(0, object)[0]
-	c.nodes[member].turnovers.fill()
-	if _, err := c.user(0).ReplaceMember(t.Context(), api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()}); err != nil {
+	object, member := c.silentMember()
+	if err := c.replace(t.Context(), member); err != nil {
 		t.Fatal(err)
 	}
 	if next := c.members(0, object); next[0] == member {
@@ -178,17 +191,16 @@ func TestWhoChangesARingTellsItsMembers(t *testing.T) {
 // the next who writes does.
 func TestAWriterTellsAMemberThatItIsOne(t *testing.T) {
 	c := newClusterOf(t, 5, patient)
-	object, _ := c.init(0, 1)
-	c.mustPut(0, "home:/a", "one")
-	member := c.members(0, object)[0]
-	c.nodes[member].turnovers.fill()
+	object, member := c.silentMember()
 	ctx, giveUp := context.WithCancel(t.Context())
+	ended := make(chan struct{})
 	go func() {
-		defer giveUp()
-		c.until("the change is ordered", func() bool { return c.epoch(member, object) == 2 })
+		defer close(ended)
+		c.replace(ctx, member)
 	}()
-	_, err := c.user(0).ReplaceMember(ctx, api.ReplaceRequest{Ref: "home:", Peer: c.nodes[member].host.Self().String()})
-	t.Log("replace:", err)
+	c.until("the change is ordered", func() bool { return c.epoch(member, object) == 2 })
+	giveUp()
+	<-ended
 	c.mustPut(0, "home:/a", "two")
 }
 
