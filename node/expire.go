@@ -117,24 +117,12 @@ func (n *Node) refersNow(ctx context.Context, object wire.ObjectID, extents []wi
 // headAt is freshHead for whoever has heard of a version that may be on its way to
 // this peer: a member learns of what its ring has ordered after the others have
 // answered for it.
-func (n *Node) headAt(ctx context.Context, object wire.ObjectID, least wire.Version) (objects.Head, error) {
-	woken, stop := n.news.listen(object)
-	defer stop()
-	late := time.NewTimer(behindMax)
-	defer late.Stop()
-	for {
-		head, err := n.freshHead(ctx, object)
-		if err != nil || head.Version >= least {
-			return head, err
-		}
-		select {
-		case <-woken:
-		case <-late.C:
-			return head, nil
-		case <-ctx.Done():
-			return head, nil
-		}
-	}
+func (n *Node) headAt(ctx context.Context, object wire.ObjectID, least wire.Version) (head objects.Head, err error) {
+	n.news.try(ctx, object, behindMax, func() bool {
+		head, err = n.freshHead(ctx, object)
+		return err != nil || head.Version >= least
+	})
+	return head, err
 }
 
 // freshHead returns the newest head of an object that can be had now.

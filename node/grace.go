@@ -19,21 +19,9 @@ func (r *ring) order(ctx context.Context, object wire.ObjectID, signed []byte) (
 	if !errors.Is(err, errNotAllowed) {
 		return reply, err
 	}
-	woken, stop := r.news.listen(object)
-	defer stop()
-	late := time.NewTimer(admissionGrace)
-	defer late.Stop()
-	for {
+	r.news.try(ctx, object, admissionGrace, func() bool {
 		reply, err = r.rings.Submit(ctx, object, signed)
-		if !errors.Is(err, errNotAllowed) {
-			return reply, err
-		}
-		select {
-		case <-woken:
-		case <-late.C:
-			return reply, err
-		case <-ctx.Done():
-			return reply, err
-		}
-	}
+		return !errors.Is(err, errNotAllowed)
+	})
+	return reply, err
 }

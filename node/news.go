@@ -1,7 +1,9 @@
 package node
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
@@ -55,6 +57,24 @@ func (n *news) listen(object wire.ObjectID) (woken <-chan struct{}, stop func())
 		delete(n.waiting[object], c)
 		if len(n.waiting[object]) == 0 {
 			delete(n.waiting, object)
+		}
+	}
+}
+
+// try calls done at once and whenever something has happened to the object, until it
+// is true, or for so long.
+func (n *news) try(ctx context.Context, object wire.ObjectID, limit time.Duration, done func() bool) {
+	woken, stop := n.listen(object)
+	defer stop()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	for !done() {
+		select {
+		case <-woken:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
 		}
 	}
 }
