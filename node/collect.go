@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -78,27 +79,42 @@ func (b backend) finishRelease(ctx context.Context, object wire.ObjectID, versio
 	}
 	holders := b.locateReleased(ctx, released)
 	owner := transfer.Owner{Network: network{b.host, b.census.Lost}, Key: author{b.volumes}}
+	t := b.tellHolders(ctx, "releasing", slices.Collect(maps.Keys(holders)), func(peer wire.PeerID) (uint64, error) {
+		return tellReleased(ctx, owner, peer, object, version, holders[peer], proof)
+	})
+	out.FreedBytes, out.Holders, out.Silent = t.freed, t.holders, t.silent
+	return context.Cause(ctx)
+}
+
+// told is what came of telling holders that they may free something.
+type told struct {
+	freed           uint64 // bytes
+	holders, silent int    // those that were asked, and of these who did not answer or refused
+}
+
+// tellHolders tells holders, a number of them at a time, and reports how far it is.
+func (b backend) tellHolders(ctx context.Context, phase string, holders []wire.PeerID, tell func(wire.PeerID) (freed uint64, err error)) (t told) {
 	var mu sync.Mutex
-	var told sync.WaitGroup
+	var telling sync.WaitGroup
 	slots := make(chan struct{}, holdersToldAtOnce)
-	for peer, extents := range holders {
+	for _, peer := range holders {
 		slots <- struct{}{}
-		told.Go(func() {
+		telling.Go(func() {
 			defer func() { <-slots }()
-			freed, err := tellReleased(ctx, owner, peer, object, version, extents, proof)
+			freed, err := tell(peer)
 			mu.Lock()
 			defer mu.Unlock()
-			out.FreedBytes += freed
-			out.Holders++
+			t.freed += freed
+			t.holders++
 			if err != nil {
-				out.Silent++
-				b.log.Info("telling a holder what is released", "peer", peer.String(), "error", err)
+				t.silent++
+				b.log.Info(phase+": telling a holder", "peer", peer.String(), "error", err)
 			}
-			api.Report(ctx, api.Progress{Phase: "releasing", Done: int64(out.Holders), Total: int64(len(holders)), Unit: "holders"})
+			api.Report(ctx, api.Progress{Phase: phase, Done: int64(t.holders), Total: int64(len(holders)), Unit: "holders"})
 		})
 	}
-	told.Wait()
-	return context.Cause(ctx)
+	telling.Wait()
+	return t
 }
 
 // tellReleased tells one holder.

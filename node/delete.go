@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/api"
@@ -72,26 +71,10 @@ func (b backend) tellDeleted(ctx context.Context, object wire.ObjectID, deleted 
 	}
 	teller := transfer.Custodian{Network: network{b.host, b.census.Lost}}
 	d := transfer.Deletion{Object: object, Word: deleted.Word, Proof: proof}
-	var mu sync.Mutex
-	var told sync.WaitGroup
-	slots := make(chan struct{}, holdersToldAtOnce)
-	for _, peer := range deleted.Holders {
-		slots <- struct{}{}
-		told.Go(func() {
-			defer func() { <-slots }()
-			freed, err := teller.TellDeleted(ctx, peer, d)
-			mu.Lock()
-			defer mu.Unlock()
-			out.FreedBytes += freed
-			out.Holders++
-			if err != nil {
-				out.Silent++
-				b.log.Info("telling a holder what is deleted", "peer", peer.String(), "error", err)
-			}
-			api.Report(ctx, api.Progress{Phase: "deleting", Done: int64(out.Holders), Total: int64(len(deleted.Holders)), Unit: "holders"})
-		})
-	}
-	told.Wait()
+	t := b.tellHolders(ctx, "deleting", deleted.Holders, func(peer wire.PeerID) (uint64, error) {
+		return teller.TellDeleted(ctx, peer, d)
+	})
+	out.FreedBytes, out.Holders, out.Silent = t.freed, t.holders, t.silent
 	return context.Cause(ctx)
 }
 
