@@ -76,20 +76,6 @@ func (h Head) check() error {
 	return nil
 }
 
-// Before returns the ring that the present one has followed, if the chain shows
-// it. It is what the head says: Verify proves it.
-func (h Head) Before() (before RingCert, shown bool) {
-	switch n := len(h.Links); {
-	case n == 0:
-		return RingCert{}, false
-	case n > 1:
-		return h.Links[n-2].Ring, true
-	case h.Base != nil:
-		return h.Base.Ring, true
-	}
-	return h.Genesis.Body.Ring(), true
-}
-
 // Verified is what a head record proves.
 type Verified struct {
 	Ring      RingCert // the present one

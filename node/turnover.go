@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -224,30 +223,16 @@ func (m *member) succeedTo(ctx context.Context, object wire.ObjectID, value []by
 	return errs.Wrap("join ring", object.String(), err)
 }
 
-// handover is who is asked for the state with which a ring begins: the members of
-// the ring before, who have it, and those of the new one, who may have it by now.
-type handover struct {
-	*ring
-	head bft.Head
-}
+// handover asks for the state with which a ring begins all who stand in the chain
+// up to it: of the new members nobody may have it yet.
+type handover struct{ *ring }
 
 func (h handover) TreeNodes(ctx context.Context, object wire.ObjectID, name wire.NodeHash) ([]tree.Node, error) {
 	k, err := h.find(ctx, object)
 	if err != nil {
 		return nil, err
 	}
-	var peers []wire.PeerID
-	if before, shown := h.head.Before(); shown {
-		for _, m := range before.Members {
-			peers = append(peers, m.Peer)
-		}
-	}
-	for _, m := range h.inOrder(k) {
-		if !slices.Contains(peers, m) {
-			peers = append(peers, m)
-		}
-	}
-	nodes, _, err := h.treeNodes(ctx, object, name, peers)
+	nodes, _, err := h.treeNodes(ctx, object, name, h.everMembers(k))
 	return nodes, err
 }
 
@@ -261,7 +246,7 @@ func (m *member) fetchState(ctx context.Context, object wire.ObjectID, head bft.
 	if err != nil {
 		hint = archive.Hint{} // the ring's members have it at hand
 	}
-	source := archive.NewReader(object, m.nodes, handover{m.ring, head}, m.fetch, hint)
+	source := archive.NewReader(object, m.nodes, handover{m.ring}, m.fetch, hint)
 	for _, err := range tree.NewNodes(ctx, tree.Load(source, wire.NodeHash{}), tree.Load(source, root)) {
 		if err != nil {
 			return errs.Wrap("fetch state", object.String(), err)
