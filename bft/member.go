@@ -40,6 +40,15 @@ func (r RingCert) Faults() int { return (len(r.Members) - 1) / 3 }
 // Quorum returns 2f+1: any two sets of so many members share an honest one.
 func (r RingCert) Quorum() int { return 2*r.Faults() + 1 }
 
+// Peers returns the peers of members, in their order.
+func Peers(members []Member) []wire.PeerID {
+	peers := make([]wire.PeerID, len(members))
+	for i, m := range members {
+		peers[i] = m.Peer
+	}
+	return peers
+}
+
 // Index returns the position of a peer among the members, or -1.
 func (r RingCert) Index(peer wire.PeerID) int {
 	for i, m := range r.Members {

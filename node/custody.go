@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/atollnet/atoll/bft"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/p2p"
 	"github.com/atollnet/atoll/internal/wire"
@@ -102,11 +103,10 @@ func (c custodied) State(ctx context.Context, object wire.ObjectID) (keeper.Stat
 	if err != nil {
 		return keeper.State{}, err
 	}
-	s := keeper.State{Mark: markOf(head.Root, head.Hint), Proof: proof, Extents: c.extents(object, head)}
-	for _, m := range k.verified.Ring.Members {
-		s.Custodians = append(s.Custodians, m.Peer)
-	}
-	return s, nil
+	return keeper.State{
+		Mark: markOf(head.Root, head.Hint), Proof: proof, Extents: c.extents(object, head),
+		Custodians: bft.Peers(k.verified.Ring.Members),
+	}, nil
 }
 
 func markOf(root wire.NodeHash, hint archive.Hint) string {

@@ -14,13 +14,9 @@ import (
 // known of the ring one sentence for each lie of which they hold proof, and the
 // proofs.
 func (r *ring) evidence(ctx context.Context, object wire.ObjectID, k known, out *api.Ring) {
-	var peers []wire.PeerID
-	for _, m := range k.verified.Ring.Members {
-		peers = append(peers, m.Peer)
-	}
 	out.Evidence = []string{}
 	var proofs []bft.Evidence
-	for _, a := range askAllFor(ctx, headAskMax, peers, func(ctx context.Context, p wire.PeerID) (ringnet.EvidenceList, error) {
+	for _, a := range askAllFor(ctx, headAskMax, bft.Peers(k.verified.Ring.Members), func(ctx context.Context, p wire.PeerID) (ringnet.EvidenceList, error) {
 		return ringnet.Ask[ringnet.EvidenceList](ctx, r.calls, p, ringnet.KindEvidence, ringnet.OfObject{Object: object})
 	}) {
 		for _, b := range a.got.Evidence {

@@ -116,10 +116,7 @@ func (n *Node) tellNext(ctx context.Context, p bft.Plan, old bft.RingCert) (err 
 			err = cmp.Or(taken, err)
 			continue
 		}
-		var peers []wire.PeerID
-		for _, m := range p.Members {
-			peers = append(peers, m.Peer)
-		}
+		peers := bft.Peers(p.Members)
 		answers := askAllFor(ctx, turnoverTimeout, peers, n.ring.succession(p.Object, record.Bytes))
 		return failures(peers, answers, make(map[wire.PeerID]bool))
 	}
@@ -188,10 +185,7 @@ func (n *Node) endorse(ctx context.Context, object wire.ObjectID) error {
 		return err
 	}
 	e := bft.Endorse(n.volumes.author(), k.verified.Ring, k.verified.Overrides)
-	var peers []wire.PeerID
-	for _, m := range k.verified.Ring.Members {
-		peers = append(peers, m.Peer)
-	}
+	peers := bft.Peers(k.verified.Ring.Members)
 	answers := askAll(ctx, peers, func(ctx context.Context, p wire.PeerID) (ringnet.Done, error) {
 		return ringnet.Ask[ringnet.Done](ctx, n.calls, p, ringnet.KindEndorse, ringnet.Endorse{Object: object, Endorsement: e})
 	})
@@ -327,10 +321,7 @@ func (n *Node) lostRing(ctx context.Context, object wire.ObjectID) (c change, an
 // answer make way.
 func (n *Node) install(ctx context.Context, object wire.ObjectID, old, next bft.RingCert, value []byte) error {
 	succeed := n.ring.succession(object, value)
-	var joining, leaving []wire.PeerID
-	for _, m := range next.Members {
-		joining = append(joining, m.Peer)
-	}
+	joining, leaving := bft.Peers(next.Members), []wire.PeerID(nil)
 	for _, m := range old.Members {
 		if next.Index(m.Peer) < 0 {
 			leaving = append(leaving, m.Peer)

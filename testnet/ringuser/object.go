@@ -163,11 +163,7 @@ func (o *Object) ask(ctx context.Context, m wire.PeerID, signed []byte) (Ordered
 func (o *Object) Members() []wire.PeerID {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var peers []wire.PeerID
-	for _, m := range o.ring.Members {
-		peers = append(peers, m.Peer)
-	}
-	return peers
+	return bft.Peers(o.ring.Members)
 }
 
 // follow goes on to another ring, if the object's chain leads to it.
