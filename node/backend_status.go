@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/kv"
 	"github.com/atollnet/atoll/internal/p2p"
 )
 
@@ -91,11 +90,10 @@ func (b backend) doctorDHT(context.Context) api.Finding {
 }
 
 func (b backend) doctorDisk() api.Finding {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(b.config.Dir, &fs); err != nil {
+	free, err := kv.DiskFree(b.config.Dir)
+	if err != nil {
 		return api.Finding{Severity: api.Problem, Subject: "disk", Message: fmt.Sprintf("%s: %v", b.config.Dir, err)}
 	}
-	free := fs.Bavail * uint64(fs.Bsize)
 	if free < diskLow {
 		return api.Finding{Severity: api.Problem, Subject: "disk", Message: fmt.Sprintf("%d MiB are free under %s", free>>20, b.config.Dir),
 			Hint: "free some space, or move the data directory and start peerd with --dir"}

@@ -11,9 +11,9 @@ import (
 // seekHole makes Seek find the first hole of a file.
 var seekHole = map[string]int{"linux": 4, "darwin": 3}[runtime.GOOS]
 
-// diskFree returns the bytes that an ordinary user may still write to the file
+// DiskFree returns the bytes that an ordinary user may still write to the file
 // system of dir.
-func diskFree(dir string) (uint64, error) {
+func DiskFree(dir string) (uint64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, err

@@ -55,7 +55,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Free == nil {
-		o.Free = diskFree
+		o.Free = DiskFree
 	}
 	return o
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -36,7 +35,7 @@ func (s *store) Room() (r Room, err error) {
 		if now := time.Now(); o.at.IsZero() || now.Sub(o.at) >= overheadEvery {
 			total := uint64(0)
 			for _, dir := range []string{indexDir, valuesDir} {
-				n, err := dirBytes(filepath.Join(s.dir, dir))
+				n, err := DiskBytes(filepath.Join(s.dir, dir))
 				if err != nil {
 					return err
 				}
@@ -56,22 +55,22 @@ func (o *overhead) note(written int) {
 	o.written += uint64(written)
 }
 
-// dirBytes returns what the files of a directory take of the disk. One that
+// DiskBytes returns what the files below a directory take of the disk; nothing, if
+// it is not there. Files may be sparse, so their lengths would not tell. One that
 // goes meanwhile takes nothing.
-func dirBytes(dir string) (total uint64, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range entries {
-		info, err := e.Info()
+func DiskBytes(dir string) (total uint64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		var info fs.FileInfo
+		if err == nil {
+			info, err = e.Info()
+		}
+		if err == nil {
+			total += takes(info)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
-			continue
+			return nil
 		}
-		if err != nil {
-			return 0, err
-		}
-		total += takes(info)
-	}
-	return total, nil
+		return err
+	})
+	return total, err
 }
