@@ -37,7 +37,7 @@ func chooseHolders(k, n int, bytes int64, candidates []plan.Candidate, seed [32]
 		k: k, n: n, candidates: candidates,
 		given: make(map[wire.PeerID]int), failed: make(map[wire.PeerID]bool), lately: lately,
 	}
-	usual := wire.ExtentBytesMax / (2 * k)
+	usual := wire.ExtentBytesMax / k
 	least := int(bytes)/k + 1
 	placed := 0
 	for _, shareBytes := range []int{usual, least} {
