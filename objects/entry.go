@@ -100,16 +100,25 @@ func (s *Snapshot) unnamed(id wire.NodeID, key envelope.NodeKey) *Entry {
 
 // size fills in what the executor keeps of a file.
 func (s *Snapshot) size(ctx context.Context, e *Entry) (found bool, err error) {
-	f, found, err := s.state.Get(ctx, update.FileKey(e.ID))
+	info, changed, found, err := s.fileInfo(ctx, e.ID)
 	if err != nil || !found {
 		return false, err
 	}
-	info, err := update.ParseFileInfo(f.Value)
 	e.Size = int64(info.Size)
-	if err == nil && f.Changed > e.Changed {
+	if changed > e.Changed {
 		err = s.grown(ctx, e)
 	}
 	return true, err
+}
+
+// fileInfo returns what the executor keeps of a file, and since which version.
+func (s *Snapshot) fileInfo(ctx context.Context, file wire.NodeID) (info update.FileInfo, changed wire.Version, found bool, err error) {
+	raw, found, err := s.state.Get(ctx, update.FileKey(file))
+	if err != nil || !found {
+		return info, 0, false, err
+	}
+	info, err = update.ParseFileInfo(raw.Value)
+	return info, raw.Changed, err == nil, err
 }
 
 // grown takes in when a file was appended to. That leaves its entry as it is, so

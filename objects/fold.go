@@ -104,10 +104,6 @@ func foldable(lengths []int) (from, through int64) {
 
 // blockCount returns how many blocks a file has.
 func (s *Snapshot) blockCount(ctx context.Context, file wire.NodeID) (int, error) {
-	raw, found, err := s.state.Get(ctx, update.FileKey(file))
-	if err != nil || !found {
-		return 0, err
-	}
-	info, err := update.ParseFileInfo(raw.Value)
+	info, _, _, err := s.fileInfo(ctx, file)
 	return int(info.Blocks), err
 }

@@ -135,15 +135,12 @@ func (r *restorer) file(was *Entry, t target) error {
 		}
 		return r.replace(was, t, r.blocks(was), r.guarded(t))
 	}
-	raw, found, err := r.now.state.Get(r.w.ctx, update.FileKey(was.ID))
+	info, _, found, err := r.now.fileInfo(r.w.ctx, was.ID)
 	if err != nil {
 		return err
 	}
-	if found {
-		// It lives on elsewhere, with what was written since.
-		if info, err := update.ParseFileInfo(raw.Value); err != nil || info.Links > 0 {
-			return errors.Join(err, r.fresh(was, t))
-		}
+	if found && info.Links > 0 { // it lives on elsewhere, with what was written since
+		return r.fresh(was, t)
 	}
 	return r.replace(was, t, append([]update.Action{update.DeleteFile(was.ID)}, r.blocks(was)...), r.guarded(t))
 }
