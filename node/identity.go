@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/atollnet/atoll/internal/durable"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 )
@@ -38,35 +39,8 @@ func makePeerKey(path string) (wire.Key, error) {
 	if _, err := rand.Read(seed[:]); err != nil {
 		return wire.Key{}, errs.Wrap("make peer key", path, err)
 	}
-	if err := writeFile(path, fmt.Appendln(nil, wire.EncodeText(seed[:]))); err != nil {
+	if err := durable.WriteFile(path, fmt.Appendln(nil, wire.EncodeText(seed[:])), 0o600); err != nil {
 		return wire.Key{}, errs.Wrap("make peer key", path, err)
 	}
 	return wire.NewKey(seed), nil
-}
-
-// writeFile puts a private file in place as a whole: after a crash it is there
-// with all of its bytes, or it is not there.
-func writeFile(path string, b []byte) error {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/atollnet/atoll/internal/durable"
 	"github.com/atollnet/atoll/internal/errs"
 )
 
@@ -53,7 +54,7 @@ func configuredCertificate(c Config) (tls.Certificate, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if b, err = selfSigned(); err == nil {
-			err = writeFile(path, b)
+			err = durable.WriteFile(path, b, 0o600)
 		}
 	}
 	if err != nil {

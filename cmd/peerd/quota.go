@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/atollnet/atoll/internal/durable"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/node"
 )
@@ -43,7 +44,7 @@ func chooseQuota(dir, config string, complaints io.Writer) (uint64, error) {
 var commentedQuota = regexp.MustCompile(`(?m)^#[ \t]*quota[ \t]*=.*$`)
 
 // writeQuota sets the quota in a configuration file that has none, or makes the
-// file. The new file is there as a whole or not at all.
+// file.
 func writeQuota(path, quota string) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -65,12 +66,5 @@ func writeQuota(path, quota string) error {
 	} else {
 		b = append([]byte(line+"\n"), b...) // before the first table
 	}
-	fresh := path + ".new"
-	if err = os.WriteFile(fresh, b, mode); err == nil {
-		err = os.Rename(fresh, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.RemoveAll(fresh))
-	}
-	return nil
+	return durable.WriteFile(path, b, mode)
 }

@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/atollnet/atoll/internal/durable"
 	"github.com/atollnet/atoll/internal/errs"
 )
 
@@ -185,32 +186,10 @@ func (b *Box) save(item Item) error {
 // old one, the new one, or a remainder that Open removes.
 func (b *Box) write(name string, content io.Reader) (n int64, err error) {
 	path := filepath.Join(b.dir, name)
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, failure("keep", path, err)
-	}
-	n, err = io.Copy(f, content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(b.dir)
-	}
-	if err != nil {
-		return n, errors.Join(failure("keep", path, err), ignoreAbsent(os.Remove(path+".new")))
+	if n, err = durable.Replace(path, content, 0o600); err != nil {
+		return n, failure("keep", path, err)
 	}
 	return n, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func ignoreAbsent(err error) error {
@@ -279,5 +258,5 @@ func (b *Box) remove(id uint64) error {
 			return failure("forget", b.dir, err)
 		}
 	}
-	return syncDir(b.dir)
+	return durable.SyncDir(b.dir)
 }
