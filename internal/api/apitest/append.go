@@ -89,7 +89,7 @@ func (f *Fake) extend(ctx context.Context, r api.AppendRequest, text []byte) (ap
 	case len(text) == 0:
 		return f.asItIs(p, n), nil
 	}
-	n.content = append(slices.Clip(n.content), text...)
+	n.extend(text)
 	n.modTime = time.Now().UTC()
 	if r.Until == "" {
 		r.Until = api.Ordered
@@ -97,6 +97,19 @@ func (f *Fake) extend(ctx context.Context, r api.AppendRequest, text []byte) (ap
 	return f.commit(ctx, p, r.Until, func(nodes map[string]node, version uint64) error {
 		return set(nodes, p.path, n, version)
 	})
+}
+
+// extend puts text at the end of what the node holds. Versions of a log that
+// grew share their bytes, as they would otherwise take the square of its
+// length; who extends what somebody else has extended already has bytes of his
+// own from then on.
+func (n *node) extend(text []byte) {
+	if n.grown == nil || len(*n.grown) != len(n.content) || len(n.content) > 0 && &(*n.grown)[0] != &n.content[0] {
+		own := slices.Clone(n.content)
+		n.grown = &own
+	}
+	*n.grown = append(*n.grown, text...)
+	n.content = slices.Clip(*n.grown)
 }
 
 // asItIs is what became of a change that changed nothing.

@@ -63,6 +63,7 @@ type node struct {
 	modTime time.Time
 	target  api.Path
 	content []byte
+	grown   *[]byte // content, and what was appended to it in later versions; nil if nothing was
 	version uint64
 }
 
