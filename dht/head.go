@@ -129,11 +129,16 @@ func (d *DHT) hold(ctx context.Context, rec *recpb.Record) error {
 // putAll puts a record to all peers at once and returns how many confirmed. It
 // returns when all have answered, or a short while after half of them have.
 func (d *DHT) putAll(ctx context.Context, peers []peer.ID, rec *recpb.Record) (confirmed int) {
+	return d.putEach(ctx, peers, rec, d.putOne)
+}
+
+// putEach is putAll with a way to put to one.
+func (d *DHT) putEach(ctx context.Context, peers []peer.ID, rec *recpb.Record, put func(context.Context, peer.ID, *recpb.Record) error) (confirmed int) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan error, len(peers))
 	for _, p := range peers {
-		d.tasks.Go(func(context.Context) { results <- d.putOne(ctx, p, rec) })
+		d.tasks.Go(func(context.Context) { results <- put(ctx, p, rec) })
 	}
 	var tail <-chan time.Time
 	for range peers {
@@ -154,9 +159,20 @@ func (d *DHT) putAll(ctx context.Context, peers []peer.ID, rec *recpb.Record) (c
 	return confirmed
 }
 
-// putOne puts a record to p and returns nil if p says that it holds it. (The
-// library's own way trusts the answer to hold a record at all.)
+// putOne puts a record to p, as soon as p takes one more, and returns nil if p says
+// that it holds it.
 func (d *DHT) putOne(ctx context.Context, p peer.ID, rec *recpb.Record) error {
+	waiting, cancel := context.WithTimeout(ctx, d.messenger.limit)
+	defer cancel()
+	if err := d.pace.of(p).rate.Wait(waiting); err != nil {
+		return fmt.Errorf("dht: %s is given too much: %w", p, err)
+	}
+	return d.tell(ctx, p, rec)
+}
+
+// tell is putOne without regard for what p takes. (The library's own way trusts the
+// answer to hold a record at all.)
+func (d *DHT) tell(ctx context.Context, p peer.ID, rec *recpb.Record) error {
 	q := pb.NewMessage(pb.Message_PUT_VALUE, rec.Key, 0)
 	q.Record = rec
 	answer, err := d.messenger.SendRequest(ctx, p, q)

@@ -3,7 +3,6 @@ package dht
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -12,19 +11,14 @@ import (
 	recpb "github.com/libp2p/go-libp2p-record/pb"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 )
 
 const (
 	// partsMax is into how many parts of the key space many records are cut; the
 	// records of one are put after each other.
 	partsMax = 16
-	// manyPerSecond and manyBurst are how many of many records one peer is given,
-	// below the putRate that it allows, so that there is room for others of ours;
-	// manyAtOnce how many of them at the same time.
-	manyPerSecond = 16
-	manyBurst     = 160
-	manyAtOnce    = 2
+	// manyAtOnce is how many of many records one peer is given at the same time.
+	manyAtOnce = 2
 	// failuresMax is how often in a row a peer may fail before the rest of the
 	// records go without it: each time takes rpcTimeout. The next sweep asks it
 	// again.
@@ -86,49 +80,11 @@ func (d *DHT) putOneOfMany(ctx context.Context, r Ref, v []byte, peers []peer.ID
 	return int(confirmed.Load()), ctx.Err()
 }
 
-// pace keeps what each peer is given within what it takes.
-type pace struct {
-	mu    sync.Mutex
-	peers map[peer.ID]*peerPace // those of the last puts
-}
-
-type peerPace struct {
-	rate *rate.Limiter
-	busy chan struct{}
-	// failures in a row
-	failures atomic.Int32
-}
-
-// begin forgets who failed, and peers that have been left alone for long enough to
-// be given a burst again.
-func (p *pace) begin() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	maps.DeleteFunc(p.peers, func(_ peer.ID, at *peerPace) bool {
-		at.failures.Store(0)
-		return len(at.busy) == 0 && at.rate.Tokens() >= manyBurst
-	})
-}
-
-func (p *pace) of(id peer.ID) *peerPace {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := p.peers[id]
-	if at == nil {
-		at = &peerPace{rate: rate.NewLimiter(manyPerSecond, manyBurst), busy: make(chan struct{}, manyAtOnce)}
-		p.peers[id] = at
-	}
-	return at
-}
-
 // putPaced is putOne for one record of many.
 func (d *DHT) putPaced(ctx context.Context, to peer.ID, rec *recpb.Record) error {
 	at := d.pace.of(to)
 	if at.failures.Load() >= failuresMax {
 		return errGivenUp
-	}
-	if err := at.rate.Wait(ctx); err != nil {
-		return err
 	}
 	select {
 	case at.busy <- struct{}{}:
@@ -136,11 +92,19 @@ func (d *DHT) putPaced(ctx context.Context, to peer.ID, rec *recpb.Record) error
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := d.putOne(ctx, to, rec)
+	err := d.putOfMany(ctx, to, rec)
 	if err == nil {
 		at.failures.Store(0)
-	} else {
+	} else if ctx.Err() == nil {
 		at.failures.Add(1)
 	}
 	return err
+}
+
+// putOfMany is putOne for a record that leaves room for others.
+func (d *DHT) putOfMany(ctx context.Context, to peer.ID, rec *recpb.Record) error {
+	if err := d.pace.of(to).waitOfMany(ctx); err != nil {
+		return err
+	}
+	return d.tell(ctx, to, rec)
 }

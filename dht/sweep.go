@@ -19,6 +19,10 @@ import (
 // nobody notices.
 const sweepBytesPerSecond = 48 << 10
 
+// recordPause is how long a sweep waits after each record at least: where few peers
+// are given all of them, they take no more.
+const recordPause = time.Second / (givenPerSecond - 2)
+
 // Ref names a record.
 type Ref struct {
 	Kind wire.RecordKind
@@ -37,8 +41,8 @@ func (d *DHT) Sweep(ctx context.Context, refs []Ref, value func(Ref) ([]byte, bo
 		if len(peers) == 0 {
 			return nil // the next sweep is soon
 		}
-		put(r, d.putAll(ctx, peers, record.MakePutRecord(recordKey(r.Kind, r.ID), v)))
-		if !sleep(ctx, time.Duration(len(v)*len(peers))*time.Second/sweepBytesPerSecond) {
+		put(r, d.putEach(ctx, peers, record.MakePutRecord(recordKey(r.Kind, r.ID), v), d.putOfMany))
+		if !sleep(ctx, max(time.Duration(len(v)*len(peers))*time.Second/sweepBytesPerSecond, recordPause)) {
 			return ctx.Err()
 		}
 		return nil
