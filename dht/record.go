@@ -18,7 +18,12 @@ import (
 )
 
 // recordKinds are the kinds of records that a RecordRule judges.
-var recordKinds = []wire.RecordKind{wire.RecordName, wire.RecordDenial}
+var recordKinds = []wire.RecordKind{wire.RecordName, wire.RecordDenial, wire.RecordChain}
+
+// hasFloor reports whether it is kept in mind which record of a key was the newest
+// that this peer has seen. Of shared answers it is not: they are short-lived, and
+// each is good until it ends.
+func hasFloor(kind wire.RecordKind) bool { return kind != wire.RecordChain }
 
 // Stamp is what orders the records of one key, and when they end.
 type Stamp struct {
@@ -229,7 +234,7 @@ func (t *table) putRecord(ctx context.Context, k ds.Key, value []byte) error {
 	if stamp.Serial < t.nameFloor(ctx, kind, id) {
 		return ErrOlder
 	}
-	if err := t.makeRoom(ctx, k, &t.names); err != nil {
+	if err := t.makeRoom(ctx, k, t.shelfOf(kind)); err != nil {
 		return err
 	}
 	err = t.Batching.Put(ctx, k, value)
@@ -275,6 +280,9 @@ func (t *table) raiseNameFloor(ctx context.Context, kind wire.RecordKind, id wir
 // liftNameFloor is raiseNameFloor before it is durable. It says whether anything
 // has changed.
 func (t *table) liftNameFloor(ctx context.Context, kind wire.RecordKind, id wire.RecordID, value []byte) (raised bool, err error) {
+	if !hasFloor(kind) {
+		return false, nil
+	}
 	stamp, err := t.records.Stamp(kind, value)
 	if err != nil {
 		return false, err

@@ -23,6 +23,7 @@ import (
 const (
 	headsMax           = 8192    // head records; of wire.HeadBytesMax each at most
 	namesMax           = 1 << 17 // name and denial records; of wire.NameRecordBytesMax each at most
+	answersMax         = 1 << 14 // shared answers of the ordinary DNS; of wire.NameRecordBytesMax each at most
 	providersMax       = 1 << 18 // provider records of all extents, some 150 bytes each
 	providersPerKeyMax = 128     // provider records of one extent
 )
@@ -51,6 +52,7 @@ type table struct {
 	mu        sync.Mutex // makes check and write one step
 	heads     shelf
 	names     shelf
+	answers   shelf
 	floors    int // of names
 	providers int
 }
@@ -59,13 +61,13 @@ type table struct {
 func openTable(ctx context.Context, inner ds.Batching, self peer.ID, c Config) (*table, error) {
 	t := &table{
 		Batching: inner, rule: c.Heads, records: c.Records, stored: c.Stored, self: kb.ConvertPeerID(self),
-		heads: newShelf(headsMax), names: newShelf(namesMax),
+		heads: newShelf(headsMax), names: newShelf(namesMax), answers: newShelf(answersMax),
 	}
 	if err := t.fill(ctx, headPrefix, &t.heads); err != nil {
 		return nil, err
 	}
 	for _, kind := range recordKinds {
-		if err := t.fill(ctx, recordPrefix(kind), &t.names); err != nil {
+		if err := t.fill(ctx, recordPrefix(kind), t.shelfOf(kind)); err != nil {
 			return nil, err
 		}
 	}
@@ -77,6 +79,15 @@ func openTable(ctx context.Context, inner ds.Batching, self peer.ID, c Config) (
 		t.providers++
 		return nil
 	})
+}
+
+// shelfOf returns where records of a kind count: answers that anybody may share do
+// not crowd out the names of zones.
+func (t *table) shelfOf(kind wire.RecordKind) *shelf {
+	if kind == wire.RecordChain {
+		return &t.answers
+	}
+	return &t.names
 }
 
 // fill notes what the datastore holds under a prefix.
@@ -157,6 +168,7 @@ func (t *table) remove(ctx context.Context, k ds.Key) error {
 	}
 	t.heads.drop(k)
 	t.names.drop(k)
+	t.answers.drop(k)
 	return nil
 }
 

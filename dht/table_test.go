@@ -2,9 +2,11 @@ package dht
 
 import (
 	"context"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	ds "github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
@@ -164,5 +166,40 @@ func TestDatastoreIsWhatTheLibraryExpects(t *testing.T) {
 	}
 	if v, err := d.Get(ctx, ds.NewKey("/a/0259")); err != nil || len(v) != 1 || v[0] != 3 {
 		t.Errorf("Get = %v, %v", v, err)
+	}
+}
+
+// Answers that anybody may share fill a table of their own, and crowd out no names.
+func TestSharedAnswersAreBounded(t *testing.T) {
+	tab, err := openTable(t.Context(), dssync.MutexWrap(ds.NewMapDatastore()), peer.ID("self"), Config{Heads: testRule{}, Records: testRecordRule{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Hour)
+	put := func(kind wire.RecordKind, i int) error {
+		id := recordID(i)
+		key := recordKey(kind, id)
+		b, err := proto.Marshal(record.MakePutRecord(key, makeRecord(id, 1, later)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tab.Put(t.Context(), ds.RawKey(recordPrefix(kind)+base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(key))), b)
+	}
+	if err := put(wire.RecordName, 0); err != nil {
+		t.Fatal(err)
+	}
+	for i := range answersMax + 100 {
+		if err := put(wire.RecordChain, i); err != nil && !errors.Is(err, errTableFull) {
+			t.Fatal(err)
+		}
+	}
+	if n := count(t, tab, recordPrefix(wire.RecordChain)); n != answersMax || len(tab.answers.held) != answersMax {
+		t.Errorf("%d answers are held, limit %d", n, answersMax)
+	}
+	if n := count(t, tab, recordPrefix(wire.RecordName)); n != 1 {
+		t.Errorf("%d names are held", n)
+	}
+	if raised, err := tab.liftNameFloor(t.Context(), wire.RecordChain, recordID(1), makeRecord(recordID(1), 5, later)); raised || err != nil {
+		t.Errorf("a floor for a shared answer: %v, %v", raised, err)
 	}
 }

@@ -46,7 +46,12 @@ type Config struct {
 	DNSRate         int      // questions a second from one source outside of this machine; 0: 200
 	DNSCert, DNSKey string   // PEM files; without them a certificate is made
 	Upstream        []string // resolvers for other names: host, host:port, tls://host:port
-	Roots           []string // DS or DNSKEY records of zones that are trusted for their names
+	// ShareAnswers says which of those answers are shared with other peers: "off",
+	// "popular" ("" too) or "all". Anchors are DS records of the zones that prove
+	// them; none: the root's.
+	ShareAnswers string
+	Anchors      []string
+	Roots        []string // DS or DNSKEY records of zones that are trusted for their names
 
 	Passphrase []byte // opens the keyring; empty: its file permissions protect it
 

@@ -12,6 +12,7 @@ import (
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
 	"github.com/atollnet/atoll/naming"
+	"github.com/atollnet/atoll/naming/chain"
 	"github.com/atollnet/atoll/naming/owner"
 	"github.com/atollnet/atoll/naming/record"
 	"github.com/atollnet/atoll/naming/resolver"
@@ -25,21 +26,31 @@ type names struct {
 	owner    *owner.Owner
 	resolver *resolver.Resolver
 	upstream *upstream.Keeper // nil: other names are refused
+	sharer   *upstream.Sharer // nil: answers are not shared
 	server   *server.Server
 	alt      wire.PublicKey // of this peer's own zone atoll.alt
 	pin      string         // of the certificate, for clients that take pins
 }
 
-// recordRule judges name records for the DHT.
-type recordRule struct{}
+// recordRule judges name records and shared answers for the DHT.
+type recordRule struct {
+	anchors []*dns.DS // of the ordinary DNS
+}
 
 // Check implements dht.RecordRule.
-func (recordRule) Check(kind wire.RecordKind, id wire.RecordID, value []byte) error {
+func (r recordRule) Check(kind wire.RecordKind, id wire.RecordID, value []byte) error {
+	if kind == wire.RecordChain {
+		return chain.Check(id, value, r.anchors, time.Now())
+	}
 	return record.Check(kind, id, value, time.Now())
 }
 
 // Stamp implements dht.RecordRule.
 func (recordRule) Stamp(kind wire.RecordKind, value []byte) (s dht.Stamp, err error) {
+	if kind == wire.RecordChain {
+		s.Serial, s.Expires, err = chain.Stamp(value)
+		return s, err
+	}
 	s.Serial, s.Expires, err = record.Stamp(kind, value)
 	return s, err
 }
@@ -115,14 +126,9 @@ func (n *Node) openNames(context.Context) (err error) {
 		return err
 	}
 	peer := n.peerKey.Seed()
-	var others resolver.Upstream
-	if len(n.config.Upstream) > 0 {
-		forwarder, err := upstream.New(n.config.Upstream, time.Now)
-		if err != nil {
-			return errs.New("configure", "upstream", errs.Usage, err)
-		}
-		n.names.upstream = upstream.Keep(forwarder, time.Now)
-		others = n.names.upstream
+	others, err := n.openUpstream()
+	if err != nil {
+		return err
 	}
 	alt := wire.NewKey(wire.Derive("atoll/v1/alt-zone-key", peer[:]))
 	n.names.alt = alt.Public()
@@ -245,6 +251,9 @@ func (n *Node) closeNames() {
 	}
 	if n.names.upstream != nil {
 		n.names.upstream.Close()
+	}
+	if n.names.sharer != nil {
+		n.names.sharer.Close()
 	}
 }
 

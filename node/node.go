@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/miekg/dns"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/atollnet/atoll/bft/runner"
@@ -78,6 +79,7 @@ type Node struct {
 	listener    net.Listener
 
 	names    names
+	anchors  []*dns.DS                         // of the ordinary DNS
 	resolver atomic.Pointer[resolver.Resolver] // names.resolver, once it is there: the DHT tells it of records
 	company  atomic.Pointer[census.Census]     // census, once it is there: the DHT asks it for peers
 }
@@ -124,7 +126,10 @@ func (n *Node) openNetwork(ctx context.Context) (err error) {
 		return errs.Hint(errs.Wrap("start network", "", err), "is another program using the port? see --listen")
 	}
 	n.headChecks = newHeadChecks()
-	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{n.headChecks}, Records: recordRule{}, Stored: n.recordStored, Others: n.others, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
+	if n.anchors, err = parseAnchors(c.Anchors); err != nil {
+		return err
+	}
+	if n.dht, err = dht.New(ctx, dht.Config{Host: n.host, Store: n.store, Heads: headRule{n.headChecks}, Records: recordRule{n.anchors}, Stored: n.recordStored, Others: n.others, LoopbackOK: c.Loopback, Log: n.log}); err != nil {
 		return err
 	}
 	n.census, err = census.New(census.Config{

@@ -45,6 +45,8 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # dns_cert = ""                                  # PEM files of a certificate and its key; without them one is made
 # dns_key = ""
 # upstream = []                                  # resolvers for names that are not Atoll's, as "192.0.2.53" or "tls://192.0.2.53"
+# share_answers = "popular"                      # which of their answers, if DNSSEC proves them, other peers are given: "off" (they are asked for none either), "popular", "all"
+# anchors = []                                   # DS records that prove them; without them those of the DNS root
 # roots = []                                     # DS or DNSKEY records of zones that are trusted for their names
 
 # mdns = true                                    # find peers on the local network
@@ -80,6 +82,8 @@ type settings struct {
 	DNSCert        string   `toml:"dns_cert"`
 	DNSKey         string   `toml:"dns_key"`
 	Upstream       []string `toml:"upstream"`
+	ShareAnswers   string   `toml:"share_answers"`
+	Anchors        []string `toml:"anchors"`
 	Roots          []string `toml:"roots"`
 	MDNS           *bool    `toml:"mdns"`
 	PortMap        *bool    `toml:"port_map"`
@@ -207,6 +211,7 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 	cfg.AuthorBytesMax, cfg.ObjectBytesMax = uint64(s.AuthorQuota), uint64(s.ObjectQuota)
 	cfg.QuotaBytes, cfg.Loopback, cfg.RingDeadAfter = uint64(s.Quota), s.Loopback, time.Duration(s.RingDeadAfter)
 	cfg.DNS, cfg.DoT, cfg.DoH, cfg.DNSRate = s.DNS, s.DoT, s.DoH, s.DNSRate
+	cfg.ShareAnswers, cfg.Anchors = s.ShareAnswers, s.Anchors
 	cfg.DNSCert, cfg.DNSKey, cfg.Upstream, cfg.Roots = s.DNSCert, s.DNSKey, s.Upstream, s.Roots
 	for _, b := range []struct{ to, from *bool }{
 		{&cfg.MDNS, s.MDNS}, {&cfg.PortMap, s.PortMap}, {&cfg.AutoNAT, s.AutoNAT}, {&cfg.HolePunch, s.HolePunch}, {&cfg.Relay, s.Relay},

@@ -133,4 +133,6 @@ type RecordKind string
 const (
 	RecordName   RecordKind = "atoll-name" // the signed record sets of one owner name
 	RecordDenial RecordKind = "atoll-deny" // a page of a zone's proofs that names do not exist
+	// RecordChain is an answer of the ordinary DNS with what proves it.
+	RecordChain RecordKind = "atoll-chain"
 )

@@ -48,7 +48,8 @@ const (
 
 	// HeadBytesMax is the most bytes of a head record.
 	HeadBytesMax = 32 << 10
-	// NameRecordBytesMax is the most bytes of a name or denial record.
+	// NameRecordBytesMax is the most bytes of a name or denial record, or of a shared
+	// answer.
 	NameRecordBytesMax = 8 << 10
 	// NameBytesMax is the most bytes of one directory entry's name, as in
 	// POSIX (NAME_MAX).

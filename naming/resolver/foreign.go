@@ -11,7 +11,8 @@ import (
 // asked returns what an upstream's answer says of a name and of those that its
 // aliases lead to. All else is left out, and so is what it says of names that are
 // not its own to tell of: those are looked up where they lie, and checked. The
-// response code is of the last name (RFC 6604 section 3), so it goes with them.
+// response code is of the last name (RFC 6604 section 3), so it goes with them. It is
+// secure if the upstream has checked it, and all of it is left.
 func (r *Resolver) asked(name string, qtype uint16, a Answer) Answer {
 	var out []dns.RR
 	seen := map[string]bool{}
@@ -33,7 +34,8 @@ func (r *Resolver) asked(name string, qtype uint16, a Answer) Answer {
 			break
 		}
 	}
-	a.Answer, a.Secure = out, false
+	a.Secure = a.Secure && len(out) == len(a.Answer)
+	a.Answer = out
 	return a
 }
 

@@ -53,9 +53,25 @@ func TestALyingUpstream(t *testing.T) {
 		{"that its own does not", `www.example. 300 IN CNAME web.example.`, "NXDOMAIN; 300 IN CNAME web.example.", dns.RcodeNameError},
 		{"another class", `www.example. 300 CH A 192.0.2.66`, "NOERROR", 0},
 	} {
-		r := New(Config{Records: w, Roots: func() []Root { return w.roots }, Key: wire.NewKey([32]byte{9, 9}), Now: w.clock, Upstream: liar{Rcode: c.rcode, Answer: records(t, c.answer), Secure: true}})
+		r := New(Config{Records: w, Roots: func() []Root { return w.roots }, Key: wire.NewKey([32]byte{9, 9}), Now: w.clock, Upstream: liar{Rcode: c.rcode, Answer: records(t, c.answer)}})
 		if got := w.ask(r, "www.example."); got != c.want {
 			t.Errorf("%s: %s", c.what, got)
+		}
+		r.Close()
+	}
+}
+
+// What an upstream has checked is secure, unless something of it is left out.
+func TestWhatAnUpstreamHasChecked(t *testing.T) {
+	w, _ := rooted(t)
+	for answer, want := range map[string]string{
+		`www.example. 300 IN A 192.0.2.5`: "NOERROR; secure; 300 IN A 192.0.2.5",
+		`www.example. 300 IN A 192.0.2.5
+		bank.example. 300 IN A 192.0.2.66`: "NOERROR; 300 IN A 192.0.2.5",
+	} {
+		r := New(Config{Records: w, Roots: func() []Root { return w.roots }, Key: wire.NewKey([32]byte{9, 9}), Now: w.clock, Upstream: liar{Answer: records(t, answer), Secure: true}})
+		if got := w.ask(r, "www.example."); got != want {
+			t.Errorf("%s: %s", answer, got)
 		}
 		r.Close()
 	}

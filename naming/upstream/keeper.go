@@ -91,7 +91,7 @@ func (k *Keeper) Exchange(ctx context.Context, name string, qtype uint16) resolv
 func worthKeeping(a resolver.Answer) bool { return a.Rcode != dns.RcodeServerFailure }
 
 func stale(a resolver.Answer, now time.Time) resolver.Answer {
-	a.Stale, a.Aging = true, false
+	a.Stale, a.Aging, a.Secure = true, false, false // its signatures may have ended too
 	a.Refresh, a.Until = now.Add(staleFor), now.Add(staleFor)
 	a.Extra = &resolver.Extra{Code: dns.ExtendedErrorCodeStaleAnswer, Text: "no upstream resolver answers"}
 	return a

@@ -1,11 +1,14 @@
-// Package upstream asks ordinary DNS resolvers for names that are not Atoll's, and
-// keeps what they answer.
+// Package upstream asks ordinary DNS resolvers for names that are not Atoll's,
+// keeps what they answer, and shares with other peers what DNSSEC proves.
 //
-// It asks those that the configuration names, in their order, the ones that
-// failed lately last. It checks that an answer fits the question, asks over TCP
-// what came truncated, and calls nothing secure: signatures of the other DNS are
-// not checked here, so clients that want that check them themselves. It must
-// never ask for a name that belongs to Atoll; the resolver sees to that.
+// A Forwarder asks those that the configuration names, in their order, the ones
+// that failed lately last; it checks that an answer fits the question, and asks
+// over TCP what came truncated. A Sharer finds what proves an answer, and takes
+// from other peers what they have proved: that alone is called secure. A Keeper
+// remembers.
+//
+// It must never believe another peer without a proof, nor ask for a name that
+// belongs to Atoll; the resolver sees to that.
 package upstream
 
 import (
