@@ -132,6 +132,42 @@ func TestPopularHeadsAreCopied(t *testing.T) {
 	})
 }
 
+// What nobody asks for any more is taken back from all who have a copy, and is
+// still found where it lies.
+func TestCopiesAreWithdrawnWhenPopularityFalls(t *testing.T) {
+	const records = 30
+	members := startMembersWith(t, 6, func(c *Config) { c.cachingTick = 40 * time.Millisecond })
+	later := time.Now().Add(time.Hour)
+	for i := range records {
+		if _, err := members[i%len(members)].PutRecord(t.Context(), wire.RecordName, recordID(i), makeRecord(recordID(i), 1, later)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	once := recordID(0)
+	key := popular(t, members, wire.RecordName, once)
+	next := 0
+	until(t, "no peer has a copy of what is not asked for", func() bool {
+		for _, m := range members {
+			next++
+			if _, err := m.Record(t.Context(), wire.RecordName, recordID(1+next%(records-1))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, m := range members {
+			if _, found := m.replicas.Own(key); found {
+				return false
+			}
+		}
+		s, err := members[0].Standing(t.Context(), wire.RecordName, once, makeRecord(once, 1, later))
+		return err == nil && s.Level == LevelNearest
+	})
+	for i, m := range members {
+		if got, err := m.Record(t.Context(), wire.RecordName, once); err != nil || !bytes.Equal(got, makeRecord(once, 1, later)) {
+			t.Errorf("member %d finds %x, %v", i, got, err)
+		}
+	}
+}
+
 // line is a peer of a test that brings another copies.
 type line struct {
 	t    testing.TB
