@@ -54,6 +54,7 @@ func TestAnswers(t *testing.T) {
 	root.set("*.wild", "TXT", `"any"`)
 	root.set("alias", "CNAME", "www.photos")
 	root.set("loop", "CNAME", "pool")
+	longest := strings.Repeat(strings.Repeat("l", 63)+".", 3) + strings.Repeat("m", 51) // 255 bytes with "wild.test."
 	root.set("pool", "CNAME", "loop")
 	root.set("dn", "DNAME", "photos")
 	for _, z := range []*authority{child, self} {
@@ -97,6 +98,9 @@ func TestAnswers(t *testing.T) {
 		{strings.Repeat("x", 63) + "." + k, dns.TypeA, "NOERROR; secure; 300 IN A 192.0.2.63"},
 		{strings.Repeat("x", 64) + "." + k, dns.TypeA, "FORMERR"},
 		{`bin\000\255\.ary.` + k, dns.TypeA, "NOERROR; secure; 300 IN A 192.0.2.64"},
+		{longest + ".wild.test.", dns.TypeTXT, `NOERROR; secure; 300 IN TXT "any"; 1 NSEC3`},
+		{longest + ".gone.test.", dns.TypeTXT, "NXDOMAIN; secure; 3 NSEC3"},
+		{longest + "m.wild.test.", dns.TypeTXT, "FORMERR"},
 		{"new." + k, 65400, `NOERROR; secure; 300 CLASS1 TYPE65400 \# 3 010203`},
 		{k, dns.TypeDS, "NOERROR; secure; 3600 IN DS "},
 		{"atoll.alt.", dns.TypeDNSKEY, "NOERROR; secure; 3600 IN DNSKEY 257 3 15 "},

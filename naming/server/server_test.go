@@ -1,9 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -283,6 +285,48 @@ func limited(t testing.TB, b *book) *Server {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// A question that is longer than one can be is not answered, and does not keep the
+// next from being: over UDP on the same socket, over TCP on the next connection.
+func TestOversizedQuestions(t *testing.T) {
+	s := serve(t, &book{})
+	at := s.Addresses().DNS
+	packed, err := question("www.test.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := append(bytes.Clone(packed), make([]byte, queryBytesMax)...)
+	long[0] ^= 1 // another number
+	udp, err := net.Dial("udp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	for _, b := range [][]byte{long, packed} {
+		if _, err := udp.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer := make([]byte, 1500)
+	if n, err := udp.Read(answer); err != nil || n < headerBytes || !bytes.Equal(answer[:2], packed[:2]) {
+		t.Errorf("over UDP: %x, %v", answer[:n], err)
+	}
+
+	tcp, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	if _, err := tcp.Write(binary.BigEndian.AppendUint16(nil, queryBytesMax+1)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := tcp.Read(answer); err == nil {
+		t.Errorf("over TCP: %x", answer[:n])
+	}
+	if got := line(exchange(t, "tcp", at, question("www.test.", dns.TypeA))); got != "NOERROR A/300" {
+		t.Errorf("the next: %s", got)
+	}
 }
 
 // Ten thousand questions in a second from one source: most are dropped, and
