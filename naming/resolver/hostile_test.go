@@ -352,3 +352,31 @@ func TestImpatientClient(t *testing.T) {
 		t.Errorf("the next: %s", got)
 	}
 }
+
+// A record that is not there takes longest to be known missing, for all near peers
+// must say so: the wanted name's own in a zone above its own, and those of names
+// above it in its own zone. Neither is waited for.
+func TestWhatIsNotThereHoldsNothingUp(t *testing.T) {
+	for name, missing := range map[string]string{"www.photos.test.": "www.photos.test.", "a.b.c.test.": "c.test."} {
+		w, root := rooted(t)
+		photos := w.zone(2, "photos.test.")
+		photos.set("www", "A", "192.0.2.1")
+		root.delegate("photos", photos)
+		root.set("a.b.c", "A", "192.0.2.1")
+		root.publish()
+		photos.publish()
+		r, release := w.resolver(), make(chan struct{})
+		t.Cleanup(func() { close(release) })
+		late := root.nameID(missing)
+		w.hook = func(id wire.RecordID) {
+			if id == late {
+				<-release
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if got := brief(r.Resolve(ctx, name, dns.TypeA)); got != good {
+			t.Errorf("%s waits for what is not there: %s", name, got)
+		}
+	}
+}

@@ -108,9 +108,10 @@ func (s *store) get(ctx context.Context, kind wire.RecordKind, id wire.RecordID,
 	now, key := s.now(), storeKey(kind, id)
 	old, ok := s.known.Get(key)
 	usable := ok && old.good(now)
+	var asOf time.Time
 	switch {
 	case usable:
-		asOf := s.asOf(old)
+		asOf = s.asOf(old)
 		age := now.Sub(asOf)
 		if age >= refreshAge && age < maxAge || now.Sub(old.at) >= recordAge && age < refreshAge {
 			s.again(old, kind, id)
@@ -127,7 +128,7 @@ func (s *store) get(ctx context.Context, kind wire.RecordKind, id wire.RecordID,
 		patience, cancel = context.WithTimeout(ctx, staleAfter)
 		defer cancel()
 	}
-	f := s.renew(patience, old, kind, id)
+	f := s.renew(patience, old, asOf, kind, id)
 	if f.err != nil && usable {
 		return got{found: old, asOf: old.at, looked: true, stale: true}
 	}
@@ -157,10 +158,17 @@ func (s *store) confirming(f *found) *found {
 	return a
 }
 
-// renew finds out whether a record is still the newest, or looks it up.
-func (s *store) renew(ctx context.Context, old *found, kind wire.RecordKind, id wire.RecordID) *found {
-	if old != nil && s.confirming(old) != nil && s.now().Sub(old.at) < recordAge {
-		apex, _ := s.known.Peek(old.apex)
+// renew finds out whether a record is still the newest, or looks it up. Who calls it
+// saw that it was the newest as of that time; if the zone's own record has confirmed
+// it since, on behalf of another, that is not asked again.
+func (s *store) renew(ctx context.Context, old *found, asOf time.Time, kind wire.RecordKind, id wire.RecordID) *found {
+	if old == nil || s.now().Sub(old.at) >= recordAge {
+		return s.wait(ctx, old, kind, id)
+	}
+	if apex := s.confirming(old); apex != nil {
+		if apex.at.After(asOf) {
+			return old
+		}
 		if a := s.wait(ctx, apex, wire.RecordName, old.id); a.err == nil && s.confirming(old) != nil {
 			return old
 		}
@@ -194,9 +202,10 @@ func (s *store) again(old *found, kind wire.RecordKind, id wire.RecordID) {
 	default:
 		return
 	}
+	asOf := s.asOf(old)
 	if !s.tasks.Go(func(ctx context.Context) {
 		defer func() { <-s.refresh }()
-		s.renew(ctx, old, kind, id)
+		s.renew(ctx, old, asOf, kind, id)
 	}) {
 		<-s.refresh
 	}

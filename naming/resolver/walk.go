@@ -173,20 +173,68 @@ func (w *walk) in(z *place) (Answer, error) {
 		return w.atApex(z)
 	}
 	all := w.lookAhead(z, names)
-	if target := all[len(all)-1](); target.err == nil && !target.name.Gone() {
-		return w.at(z, w.name, target)
-	}
-	// What stands above the name decides, the highest first.
-	for i, name := range names[:len(names)-1] {
-		f := all[i]()
-		if f.err != nil || f.name.Gone() {
-			continue
-		}
-		if f.name.Set(dns.TypeDNAME) != nil || isCut(f.name) {
-			return w.at(z, name, f)
-		}
+	if name, f := w.decide(names, all); f != nil {
+		return w.at(z, name, f)
 	}
 	return w.missing(z, names, all)
+}
+
+// decision is the record that a question is answered from, or where it goes on.
+type decision struct {
+	name   string
+	record *found // nil: there is none
+}
+
+// decide returns the record of the wanted name, or of the highest one above it that
+// delegates or redirects, whichever is known first: that a record is not there
+// takes longest to know, and in every zone above the wanted name's own that is so
+// of the name itself. It returns nil where there is neither.
+func (w *walk) decide(names []string, all []func() *found) (string, *found) {
+	last := len(all) - 1
+	there := func() decision {
+		f := all[last]()
+		if f.err != nil || f.name.Gone() {
+			return decision{}
+		}
+		return decision{names[last], f}
+	}
+	if last == 0 {
+		d := there()
+		return d.name, d.record
+	}
+	decisions := make(chan decision, 2)
+	enough := make(chan struct{})
+	defer close(enough)
+	own := func(context.Context) { decisions <- there() }
+	above := func(context.Context) { decisions <- highest(names[:last], all, enough) }
+	for _, look := range []func(context.Context){own, above} {
+		if !w.tasks.Go(look) {
+			decisions <- decision{}
+		}
+	}
+	for range cap(decisions) {
+		if d := <-decisions; d.record != nil {
+			return d.name, d.record
+		}
+	}
+	return "", nil
+}
+
+// highest returns the first of names from the zone's own downwards that delegates
+// or redirects what is below it. It goes on until others know enough.
+func highest(names []string, all []func() *found, enough <-chan struct{}) decision {
+	for i, name := range names {
+		select {
+		case <-enough:
+			return decision{}
+		default:
+		}
+		f := all[i]()
+		if f.err == nil && !f.name.Gone() && (f.name.Set(dns.TypeDNAME) != nil || isCut(f.name)) {
+			return decision{name, f}
+		}
+	}
+	return decision{}
 }
 
 // aheadMax is how many names are looked up together with the wanted one.

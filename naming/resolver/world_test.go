@@ -25,6 +25,8 @@ type world struct {
 	hook    func(wire.RecordID)
 	cut     bool // nothing can be reached
 	serials uint64
+
+	resolvers []*Resolver
 }
 
 func newWorld(t testing.TB) *world {
@@ -72,6 +74,7 @@ func (w *world) pass(d time.Duration) {
 func (w *world) resolver() *Resolver {
 	r := New(Config{Records: w, Roots: func() []Root { return w.roots }, Key: wire.NewKey([32]byte{9, 9}), Now: w.clock})
 	w.t.Cleanup(r.Close)
+	w.resolvers = append(w.resolvers, r)
 	return r
 }
 
@@ -113,9 +116,14 @@ func (a *authority) delegate(owner string, to *authority) {
 	a.set(owner, "DS", strings.TrimPrefix(ds.String(), ds.Hdr.String()))
 }
 
-// publish puts the zone's records into the DHT and returns how many changed.
+// publish puts the zone's records into the DHT and returns how many changed. What
+// resolvers look up in the background has ended before: at one instant of the world's
+// clock, what was seen before a change cannot be told from what was seen after it.
 func (a *authority) publish() int {
 	a.t.Helper()
+	for _, r := range a.resolvers {
+		r.tasks.Wait()
+	}
 	a.serials++
 	s, err := zone.Cut(zone.Copy{Origin: a.origin, Key: a.key(), Label: a.label}, a.seed, a.entries, a.marks, a.serials, a.clock())
 	if err != nil {
