@@ -19,6 +19,7 @@ const (
 	classDamaged  = 'x' // extent, index → nothing
 	classUptime   = 'u' // seconds, 8 bytes
 	classDeleted  = 'd' // object → its number, 8 bytes
+	classScrubbed = 'v' // nothing → extent, index
 )
 
 func shareKey(class byte, id wire.ExtentID, index int) []byte {
