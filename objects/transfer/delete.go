@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/atollnet/atoll/internal/errs"
-	"github.com/atollnet/atoll/internal/frame"
 	"github.com/atollnet/atoll/internal/wire"
 )
 
@@ -65,26 +64,10 @@ func (v *Server) ServeDelete(ctx context.Context, remote wire.PeerID, s Stream) 
 
 // askRelease sends one message that has a holder let go of shares.
 func askRelease(ctx context.Context, n Network, holder wire.PeerID, protocol string, open message) (bytes uint64, err error) {
-	opening, cancel := context.WithTimeout(ctx, keepOpenTimeout)
-	defer cancel()
-	s, err := n.Open(opening, holder, protocol)
-	if err != nil {
-		return 0, err
-	}
-	stop := context.AfterFunc(ctx, func() { s.Reset() })
-	defer stop()
-	p := &paced{Stream: s, stall: keepStallTimeout}
-	err = frame.WriteMessage(p, open)
 	var reply releaseReply
-	if err == nil {
-		p.stall = keepReceiptTimeout
-		err = receive(p, &reply, putReplyBytesMax)
-	}
-	if err != nil {
-		s.Reset()
+	if err := askOnce(ctx, n, holder, protocol, open, &reply, putReplyBytesMax); err != nil {
 		return 0, err
 	}
-	s.Close()
 	if reply.Refusal != nil {
 		return 0, reply.Refusal
 	}

@@ -17,6 +17,8 @@ const (
 	releaseOpenBytesMax = wire.HeadBytesMax + ReleaseExtentsMax*(wire.HashSize+4) + 512
 	deletionBytesMax    = wire.HeadBytesMax + DeletionBytesMax + 128
 	getReplyBytesMax    = wire.ManifestBytesMax + wire.SharesMax + 512
+	noticeBytesMax      = NoticeExtentsMax*(wire.HashSize+4) + 128
+	noticeReplyBytesMax = NoticeExtentsMax + 512
 	// RefusalTextBytesMax is the most bytes of a refusal's text.
 	RefusalTextBytesMax = 200
 	// RangeBytesMax is the most bytes of a share that one request asks for: the

@@ -41,10 +41,8 @@ func (m *releaseOpen) check() error {
 	if n := len(m.Release.Extents); n < 1 || n > ReleaseExtentsMax {
 		return fmt.Errorf("%w: a release of %d extents", ErrProtocol, n)
 	}
-	for i, x := range m.Release.Extents[1:] {
-		if before := m.Release.Extents[i]; string(before[:]) >= string(x[:]) {
-			return fmt.Errorf("%w: the extents of a release are not ascending", ErrProtocol)
-		}
+	if !ascend(m.Release.Extents) {
+		return fmt.Errorf("%w: the extents of a release are not ascending", ErrProtocol)
 	}
 	if len(m.Proof) > wire.HeadBytesMax {
 		return fmt.Errorf("%w: proof of %d bytes", ErrProtocol, len(m.Proof))

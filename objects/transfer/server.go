@@ -21,6 +21,9 @@ type ServerConfig struct {
 	Keeping Keeping
 	// Releasing lets owners release; nil refuses them.
 	Releasing Releasing
+	// Noticing hears what holders say of shares in this peer's custody; nil
+	// refuses them.
+	Noticing Noticing
 
 	LeaseSecondsMax uint64 // a longer lease is cut to this, in seconds of uptime
 

@@ -173,6 +173,8 @@ func (w *world) Open(ctx context.Context, peer wire.PeerID, protocol string) (St
 			n.server.ServePut(w.ctx, w.self, s)
 		case protocol == ProtocolKeep:
 			n.server.ServeKeep(w.ctx, w.self, s)
+		case protocol == ProtocolNotice:
+			n.server.ServeNotice(w.ctx, w.self, s)
 		case protocol == ProtocolRelease:
 			n.server.ServeRelease(w.ctx, w.self, s)
 		case protocol == ProtocolDelete:
