@@ -3,7 +3,6 @@ package keeper
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,21 +39,25 @@ func (k *Keeper) auditor(ctx context.Context) {
 func (k *Keeper) nextAudit(next *int) *entry {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	every, now := int64(k.AuditEvery/time.Second), unixNow()
 	for range k.order {
 		if *next >= len(k.order) {
 			*next = 0
 		}
 		e := k.order[*next]
 		*next++
-		draw := float64(e.extent[0]^byte(e.audited)) / 256
-		due := e.again || custody.AuditDue(e.audited, now, every, draw)
-		if !e.busy && due && k.awake >= e.retry {
+		if !e.busy && (e.again || k.isAuditDue(e)) && k.awake >= e.retry {
 			e.busy = true
 			return e
 		}
 	}
 	return nil
+}
+
+// isAuditDue reports whether all of an extent is to be audited again. The caller
+// holds mu.
+func (k *Keeper) isAuditDue(e *entry) bool {
+	draw := float64(e.extent[0]^byte(e.audited)) / 256
+	return custody.AuditDue(e.audited, unixNow(), int64(k.AuditEvery/time.Second), draw)
 }
 
 // release lets others work on an extent.
@@ -78,31 +81,48 @@ func (k *Keeper) audit(ctx context.Context, e *entry) {
 		k.mu.Unlock()
 		return
 	}
-	k.auditExtent(ctx, e, m)
+	k.mu.Lock()
+	whole := k.isAuditDue(e)
+	k.mu.Unlock()
+	if whole {
+		k.auditExtent(ctx, e, m)
+	} else {
+		k.auditDoubts(ctx, e, m)
+	}
 }
 
 // auditExtent audits all copies whose holders answer, and writes down what came
 // of it.
 func (k *Keeper) auditExtent(ctx context.Context, e *entry, m *extent.Manifest) {
+	if k.auditSome(ctx, e, m, func(*held) bool { return true }) {
+		k.mu.Lock()
+		e.audited = unixNow()
+		k.mu.Unlock()
+	}
+	k.save(e)
+}
+
+// auditSome audits copies whose holders answer, and reports whether it came to
+// the end.
+func (k *Keeper) auditSome(ctx context.Context, e *entry, m *extent.Manifest, which func(*held) bool) bool {
 	k.mu.Lock()
 	var asked []*held
 	for _, h := range e.copies {
-		if h.peer.answers {
+		if h.peer.answers && which(h) {
 			asked = append(asked, h)
 		}
 	}
 	k.mu.Unlock()
 	k.auditAll(ctx, e, m, asked)
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	k.mu.Lock()
-	e.audited, e.again = unixNow(), slices.ContainsFunc(asked, func(h *held) bool { return h.doubt && h.peer.answers })
-	if e.again {
+	defer k.mu.Unlock()
+	if e.again = e.hasDoubts(); e.again {
 		e.retry = k.awake + k.retryAfter()
 	}
-	k.mu.Unlock()
-	k.save(e)
+	return true
 }
 
 func (k *Keeper) auditAll(ctx context.Context, e *entry, m *extent.Manifest, asked []*held) {

@@ -57,6 +57,7 @@ type peer struct {
 	silence custody.Silence
 	conduct custody.Conduct
 	answers bool
+	word    word
 
 	saved       float64 // seconds of silence on disk
 	savedProved uint64  // audits passed, on disk
@@ -80,6 +81,9 @@ type entry struct {
 	since  float64 // awake seconds when its repair became due; 0: it is not
 	retry  float64 // awake seconds before which no repair is tried again
 	moveAt float64 // awake seconds before which nothing of it moves
+	// departAt is the same for shares whose holder leaves: they wait only after
+	// a failure.
+	departAt float64
 }
 
 // held is a share at a holder.

@@ -15,20 +15,48 @@ import (
 // there runs out, since it is not renewed; nothing is deleted.
 func (k *Keeper) move(ctx context.Context, next *int) bool {
 	candidates := k.candidates()
+	k.mu.Lock()
 	e, share, holders := k.nextMove(next, len(candidates))
+	k.mu.Unlock()
 	if e == nil {
 		return false
 	}
 	defer k.release(e)
+	return k.moveShare(ctx, e, share, holders, candidates, func(others []wire.PeerID, from, to wire.PeerID) bool {
+		return count(others, to) < count(others, from)
+	})
+}
+
+// depart moves one share away from a peer that is leaving, and reports whether
+// there was one to move.
+func (k *Keeper) depart(ctx context.Context, next *int) bool {
+	k.mu.Lock()
+	e, share, holders := k.nextDeparture(next)
+	k.mu.Unlock()
+	if e == nil {
+		return false
+	}
+	defer k.release(e)
+	if !k.moveShare(ctx, e, share, holders, k.candidates(), func([]wire.PeerID, wire.PeerID, wire.PeerID) bool { return true }) {
+		k.mu.Lock()
+		e.departAt = k.awake + k.retryAfter()
+		k.mu.Unlock()
+	}
+	return true
+}
+
+// moveShare brings a share to another peer, if that is a good one beside the
+// others.
+func (k *Keeper) moveShare(ctx context.Context, e *entry, share int, holders []wire.PeerID, candidates []plan.Candidate, good func(others []wire.PeerID, from, to wire.PeerID) bool) bool {
 	m, err := k.manifest(ctx, e)
 	if err != nil {
 		return false
 	}
 	from := holders[share]
-	holders = slices.Clone(holders)
-	holders[share] = wire.PeerID{}
-	target := plan.Replace(e.k, m.ShareBytes(), holders, []int{share}, candidates, k.nonce())[0]
-	if target.IsZero() || count(holders, target) >= count(holders, from) || k.spend(ctx, 2*m.ShareBytes()) != nil {
+	others := slices.Clone(holders)
+	others[share] = wire.PeerID{}
+	target := plan.Replace(e.k, m.ShareBytes(), others, []int{share}, candidates, k.nonce())[0]
+	if target.IsZero() || !good(others, from, target) || k.spend(ctx, 2*m.ShareBytes()) != nil {
 		return false
 	}
 	data, err := k.Fetcher.Share(ctx, m, transfer.Holding{Peer: from, Share: share})
@@ -39,12 +67,15 @@ func (k *Keeper) move(ctx context.Context, next *int) bool {
 	proof := e.of.proof
 	k.mu.Unlock()
 	if _, err := k.Orders.Bring(ctx, e.object, target, m, share, data, k.LeaseSeconds, proof); err != nil {
+		if isFull(err) {
+			k.full.note(target)
+		}
 		return false
 	}
 	k.mu.Lock()
 	k.add(e, transfer.Holding{Peer: target, Share: share}, unixNow())
 	e.copies = slices.DeleteFunc(e.copies, func(h *held) bool { return h.share == share && h.peer.id == from })
-	e.moveAt = 0 // as long as it lies uneven, it goes on
+	e.moveAt, e.departAt = 0, 0 // as long as it lies uneven, it goes on
 	k.mu.Unlock()
 	k.save(e)
 	return true
@@ -60,10 +91,9 @@ func count(holders []wire.PeerID, p wire.PeerID) (n int) {
 }
 
 // nextMove goes round the extents once, from where it was, to one of which a
-// share should move, and says which share and who holds what.
+// share should move, and says which share and who holds what. The caller holds
+// mu.
 func (k *Keeper) nextMove(next *int, peers int) (*entry, int, []wire.PeerID) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	for range k.order {
 		if *next >= len(k.order) {
 			*next = 0

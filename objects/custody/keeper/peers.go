@@ -124,12 +124,3 @@ func (k *Keeper) peer(id wire.PeerID) *peer {
 	}
 	return p
 }
-
-// Avoided reports whether nothing more should be stored at a peer, because of
-// how it did in audits.
-func (k *Keeper) Avoided(id wire.PeerID) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	p := k.peers[id]
-	return p != nil && p.conduct.IsAvoided()
-}

@@ -18,14 +18,14 @@ import (
 // repairer works off the queue, the most urgent extent first, and moves shares
 // when nothing waits.
 func (k *Keeper) repairer(ctx context.Context) {
-	for next := 0; ctx.Err() == nil; {
+	for next, leaving := 0, 0; ctx.Err() == nil; {
 		if e, v, bytes := k.nextRepair(); e != nil {
 			k.yield(ctx, v)
 			err := k.repair(ctx, e)
 			k.finish(e, bytes, err)
 			continue
 		}
-		if !k.Busy() && k.move(ctx, &next) {
+		if k.depart(ctx, &leaving) || !k.Busy() && k.move(ctx, &next) {
 			continue
 		}
 		select {
@@ -165,8 +165,12 @@ func (k *Keeper) rebuild(ctx context.Context, e *entry, m *extent.Manifest, hold
 
 // candidates are the peers that may take shares.
 func (k *Keeper) candidates() []plan.Candidate {
-	return slices.DeleteFunc(slices.Clone(k.Peers.Candidates()), func(c plan.Candidate) bool {
-		return k.Avoided(c.Peer) || k.full.says(c.Peer)
+	all := k.Peers.Candidates()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(all), func(c plan.Candidate) bool {
+		p := k.peers[c.Peer]
+		return p != nil && p.conduct.IsAvoided() || k.isLeaving(p) || k.full.says(c.Peer)
 	})
 }
 
@@ -190,7 +194,10 @@ func (k *Keeper) recount(ctx context.Context, e *entry, m *extent.Manifest) {
 	known := slices.Clone(source.Holders)
 	k.mu.Unlock()
 	for _, h := range k.Fetcher.Holders(ctx, source) {
-		if slices.Contains(known, h) {
+		k.mu.Lock()
+		leaving := k.isLeaving(k.peers[h.Peer])
+		k.mu.Unlock()
+		if leaving || slices.Contains(known, h) {
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, auditTimeout)
