@@ -76,5 +76,14 @@ func (r headRule) Newer(object wire.ObjectID, a, b []byte) bool {
 	if errX != nil || errY != nil {
 		return errX == nil
 	}
-	return bft.Compare(x, y) > 0
+	return compareHeads(x, y, hintOf(a), hintOf(b)) > 0
+}
+
+// hintOf returns the hint of a record that has been verified.
+func hintOf(value []byte) []byte {
+	head, err := bft.ParseHead(value)
+	if err != nil {
+		return nil
+	}
+	return head.Hint
 }

@@ -53,7 +53,7 @@ func (h *heads) find(object wire.ObjectID) (known, bool) {
 }
 
 // learn takes a checked head into account and returns the newest. Of two that
-// are equally new the one with the newer hint stays.
+// are equally new the hint stays that leads farther, or that came last.
 func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,7 +68,7 @@ func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known
 		}
 		at.head, at.verified = head, v
 		h.newer(object)
-	} else if order == 0 && len(head.Hint) > 0 && !bytes.Equal(head.Hint, at.head.Hint) {
+	} else if order == 0 && len(head.Hint) > 0 && !bytes.Equal(head.Hint, at.head.Hint) && compareHeads(v, at.verified, head.Hint, at.head.Hint) >= 0 {
 		at.head.Hint = head.Hint
 		h.newer(object)
 	}
