@@ -1,6 +1,8 @@
 package node
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
+	"github.com/atollnet/atoll/objects/custody/keeper"
 )
 
 // Peers that die for good are found out, and what they held is rebuilt on
@@ -43,6 +46,24 @@ func TestWhatDeadPeersHeldIsRebuilt(t *testing.T) {
 	}
 	if got, err := c.get(witness, ref+"/file"); err != nil || got != content {
 		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+}
+
+// A petname for somebody else's volume makes nobody a custodian: holders obey the
+// ring and the owner alone.
+func TestCustodyIsOfTheRingAndTheOwner(t *testing.T) {
+	c := newCluster(t, 6)
+	object, ref := c.init(0, 4)
+	members := c.members(0, object)
+	reader := c.outside(append(members, 0)...)
+	if _, err := c.user(reader).AddVolume(t.Context(), api.AddVolumeRequest{Petname: "theirs", Ref: ref}); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range c.nodes {
+		_, err := custodied{n}.State(t.Context(), object)
+		if want := i == 0 || slices.Contains(members, i); (err == nil) != want || err != nil && !errors.Is(err, keeper.ErrNotKept) {
+			t.Errorf("peer %d, custodian: %v: %v", i, want, err)
+		}
 	}
 }
 

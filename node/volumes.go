@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,10 +53,6 @@ func (v *volumes) list() []envelope.Volume {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.ring.Volumes()
-}
-
-func (v *volumes) has(object wire.ObjectID) bool {
-	return slices.ContainsFunc(v.list(), func(vol envelope.Volume) bool { return vol.Object == object })
 }
 
 func (v *volumes) find(petname string) (envelope.Volume, error) {
