@@ -63,11 +63,12 @@ type Config struct {
 }
 
 // Custody is how this peer looks after the objects that it orders and owns.
-// Zero fields take the defaults of package keeper.
+// Zero fields take the defaults of package keeper, but where one is named.
 type Custody struct {
 	DeadAfter      time.Duration // silence after which a holder counts as lost
 	AuditEvery     time.Duration // between two audits of an extent
 	BytesPerSecond int           // of repairs and moves, read and written
+	ScrubEvery     time.Duration // in which every share on this disk is read once; 0: 30 days
 }
 
 // DefaultConfig returns a configuration for a volunteer's machine with its data
@@ -103,6 +104,9 @@ func (c *Config) complete() error {
 	}
 	if c.RingDeadAfter <= 0 {
 		c.RingDeadAfter = ringDeadAfterDefault
+	}
+	if c.Custody.ScrubEvery <= 0 {
+		c.Custody.ScrubEvery = scrubEveryDefault
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

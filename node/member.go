@@ -126,6 +126,7 @@ type member struct {
 	nexts    *p2p.Buckets[wire.PeerID]  // keys for next rings that each peer may ask for
 	refused  *p2p.Buckets[wire.PeerID]  // updates of each peer that may be refused
 	silent   func(wire.PeerID) bool     // whether a peer has not been heard of for long
+	leaving  func() bool                // whether this peer joins no more rings
 	news     *news                      // of versions that are committed here
 	joined   func(object wire.ObjectID) // told of rings that this peer has joined or left
 }
@@ -153,6 +154,9 @@ func (m *member) listen(s *ringnet.Server) {
 }
 
 func (m *member) reserve(_ context.Context, from wire.PeerID, _ ringnet.Reserve) (ringnet.Reserved, error) {
+	if m.leaving() {
+		return ringnet.Reserved{}, errLeaving
+	}
 	key, err := m.reserved.add(from)
 	return ringnet.Reserved{Key: key}, err
 }

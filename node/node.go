@@ -76,6 +76,8 @@ type Node struct {
 	traffic     traffic
 	keeper      *keeper.Keeper
 	auditing    *transfer.Fetcher // the keeper's
+	damage      damage            // on this disk
+	departure   departure
 	listener    net.Listener
 
 	names    names
@@ -91,6 +93,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), changed: newAgenda(), turnovers: newTurnovers(), pulse: newPulse(), news: newNews()}
+	n.departure.patience = leavePatienceDefault
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openNames, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -181,15 +184,15 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
-		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), refused: p2p.NewBuckets[wire.PeerID](refusedRate, time.Now), silent: n.silent, joined: n.moved}
+		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), refused: p2p.NewBuckets[wire.PeerID](refusedRate, time.Now), silent: n.silent, leaving: n.departure.leaving.Load, joined: n.moved}
 	return nil
 }
 
 // serveShares makes this peer a holder.
 func (n *Node) serveShares() error {
-	here := holder{n.shares, n.dht}
+	here := holder{n.shares, n.dht, n.freeBytes}
 	obeying := obedience{here, new(proofs)}
-	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: here, Keeping: obeying, Releasing: releasing{n, obeying.proofs}})
+	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: here, Keeping: obeying, Releasing: releasing{n, obeying.proofs}, Noticing: n.keeper})
 	n.host.Handle(transfer.ProtocolPut, putLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolPut, remote, s.ServePut(ctx, remote, stream))
 	})
@@ -204,6 +207,9 @@ func (n *Node) serveShares() error {
 	})
 	n.host.Handle(transfer.ProtocolDelete, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolDelete, remote, s.ServeDelete(ctx, remote, stream))
+	})
+	n.host.Handle(transfer.ProtocolNotice, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
+		n.served(transfer.ProtocolNotice, remote, s.ServeNotice(ctx, remote, stream))
 	})
 	n.dht.Advertise(n.shares.Extents)
 	return nil
@@ -232,6 +238,8 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.keepArchived(ctx) })
 	tasks.Go(func() error { return n.keeper.Run(ctx) })
 	tasks.Go(func() error { return n.dropExpired(ctx) })
+	tasks.Go(func() error { return n.scrub(ctx) })
+	tasks.Go(func() error { return n.tellDamage(ctx) })
 	tasks.Go(func() error { return n.serveNames(ctx) })
 	tasks.Go(func() error { return n.names.owner.Run(ctx) })
 	tasks.Go(func() error { return n.publishHeads(ctx) })

@@ -18,12 +18,12 @@ const providersMax = 64
 // space is what this peer tells others of its room.
 func (n *Node) space() census.Space {
 	u := n.shares.Usage()
-	return census.Space{FreeBytes: u.FreeBytes, QuotaBytes: u.QuotaBytes}
+	return census.Space{FreeBytes: n.freeBytes(), QuotaBytes: u.QuotaBytes}
 }
 
 // Candidates returns the peers that could hold shares, this one included.
 func (n *Node) Candidates() []plan.Candidate {
-	all := []plan.Candidate{{Peer: n.host.Self(), FreeBytes: n.shares.Usage().FreeBytes}}
+	all := []plan.Candidate{{Peer: n.host.Self(), FreeBytes: n.freeBytes()}}
 	for _, i := range n.census.Candidates() {
 		all = append(all, plan.Candidate{Peer: i.Peer, Group: i.Group, FreeBytes: i.FreeBytes, RTTMicros: i.RTT.Microseconds()})
 	}
@@ -61,7 +61,8 @@ func (n *Node) locate(ctx context.Context, extent wire.ExtentID) ([]wire.PeerID,
 // it took.
 type holder struct {
 	*store.Shares
-	dht *dht.DHT
+	dht  *dht.DHT
+	free func() uint64
 }
 
 func (h holder) Put(in transfer.Incoming) error {
@@ -72,7 +73,7 @@ func (h holder) Put(in transfer.Incoming) error {
 	return err
 }
 
-func (h holder) FreeBytes() uint64 { return h.Usage().FreeBytes }
+func (h holder) FreeBytes() uint64 { return h.free() }
 
 // distance is the round trip to a peer, as the census measured it.
 func (n *Node) distance(peer wire.PeerID) (time.Duration, bool) {

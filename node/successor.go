@@ -23,6 +23,9 @@ func (m *member) reserveNext(_ context.Context, from wire.PeerID, q ringnet.Rese
 	if q.Object.IsZero() || q.Epoch < 2 {
 		return ringnet.Reserved{}, errs.Newf("reserve ring key", q.Object.String(), errs.Usage, "epoch %d", q.Epoch)
 	}
+	if m.leaving() {
+		return ringnet.Reserved{}, errLeaving
+	}
 	if !m.nexts.Take(from) {
 		return ringnet.Reserved{}, errs.Newf("reserve ring key", q.Object.String(), errs.Full, "asked too often")
 	}
@@ -71,9 +74,9 @@ func (m *member) holdsKey(p bft.Plan) error {
 	return errs.Newf("join ring", p.Object.String(), errs.Refused, "no key was reserved here for this ring")
 }
 
-// absent signs that a member is silent, if it is.
-func (m *member) absent(_ context.Context, _ wire.PeerID, q ringnet.Absent) (ringnet.AbsenceSigned, error) {
-	if !m.silent(q.Plan.Absent) {
+// absent signs that a member is silent, if it is, or says itself that it leaves.
+func (m *member) absent(_ context.Context, from wire.PeerID, q ringnet.Absent) (ringnet.AbsenceSigned, error) {
+	if from != q.Plan.Absent && !m.silent(q.Plan.Absent) {
 		return ringnet.AbsenceSigned{}, errs.Newf("replace member", q.Plan.Absent.String(), errs.Refused, "it has been heard of here")
 	}
 	a, err := m.rings.SignAbsence(q.Plan.Object, q.Plan)

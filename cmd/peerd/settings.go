@@ -62,6 +62,7 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 # dead_after = "12h"                             # silence after which a holder counts as lost, and its shares are rebuilt
 # audit_every = "24h"                            # how often holders must prove what they hold
 # rate = "32 MiB"                                # the most that repairs move in a second
+# scrub_every = "720h"                           # in what time every share on this disk is read once
 `
 
 // settings is the configuration file. What is nil or empty was not set.
@@ -96,6 +97,7 @@ type settings struct {
 		DeadAfter  duration `toml:"dead_after"`
 		AuditEvery duration `toml:"audit_every"`
 		Rate       quantity `toml:"rate"`
+		ScrubEvery duration `toml:"scrub_every"`
 	} `toml:"custody"`
 	RingDeadAfter duration `toml:"ring_dead_after"`
 }
@@ -207,6 +209,7 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 	cfg.Listen, cfg.Announce, cfg.Join = s.Listen, s.Announce, s.Join
 	cfg.Custody = node.Custody{
 		DeadAfter: time.Duration(s.Custody.DeadAfter), AuditEvery: time.Duration(s.Custody.AuditEvery), BytesPerSecond: int(s.Custody.Rate),
+		ScrubEvery: time.Duration(s.Custody.ScrubEvery),
 	}
 	cfg.AuthorBytesMax, cfg.ObjectBytesMax = uint64(s.AuthorQuota), uint64(s.ObjectQuota)
 	cfg.QuotaBytes, cfg.Loopback, cfg.RingDeadAfter = uint64(s.Quota), s.Loopback, time.Duration(s.RingDeadAfter)

@@ -60,6 +60,7 @@ type Backend interface {
 	KeyKeeper
 	Waiter
 	Custody
+	Holding
 	Watcher
 	Prover
 

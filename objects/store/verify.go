@@ -21,8 +21,8 @@ type Place struct {
 	Index  int
 }
 
-// next returns the least place behind this one.
-func (p Place) next() Place {
+// Next returns the least place behind this one.
+func (p Place) Next() Place {
 	if p.Index++; p.Index <= wire.SharesMax {
 		return p
 	}
@@ -49,7 +49,7 @@ type Verified struct {
 // left out. Damage is no error of VerifyAll.
 func (s *Shares) VerifyAll(ctx context.Context, from Place, fn func(Verified) error) error {
 	for {
-		places, err := s.places(from, placesAtOnce)
+		places, err := s.Places(from, placesAtOnce)
 		if err != nil || len(places) == 0 {
 			return err
 		}
@@ -65,7 +65,7 @@ func (s *Shares) VerifyAll(ctx context.Context, from Place, fn func(Verified) er
 				return err
 			}
 		}
-		from = places[len(places)-1].next()
+		from = places[len(places)-1].Next()
 	}
 }
 
@@ -92,8 +92,8 @@ func (s *Shares) verify(p Place) Verified {
 	return v
 }
 
-// places lists up to max of the shares that are here, from a place on.
-func (s *Shares) places(from Place, max int) ([]Place, error) {
+// Places lists up to max of the shares that are here, from a place on.
+func (s *Shares) Places(from Place, max int) ([]Place, error) {
 	places, err := s.listed(classShare, from, max)
 	return places, errs.Wrap("list shares", "", err)
 }
@@ -141,7 +141,7 @@ func (s *Shares) Scrub(ctx context.Context, fn func(Verified) error) error {
 	}
 	seen := 0
 	err = s.VerifyAll(ctx, from, func(v Verified) error {
-		from = v.next()
+		from = v.Next()
 		if seen++; seen%placesAtOnce == 0 {
 			if err := s.setScrubbed(from); err != nil {
 				return err

@@ -50,7 +50,7 @@ func TestEveryShareIsVerified(t *testing.T) {
 			t.Fatalf("damaged: %v, %v, counted: %d; want %v", places, err, s.Usage().Damaged, bad)
 		}
 	}
-	if rest := walk(t, s, bad.next()); slices.ContainsFunc(rest, func(v Verified) bool { return v.Place == bad }) {
+	if rest := walk(t, s, bad.Next()); slices.ContainsFunc(rest, func(v Verified) bool { return v.Place == bad }) {
 		t.Error("a walk from behind a share comes upon it")
 	}
 }
@@ -127,10 +127,10 @@ func TestWhoLeasesAShare(t *testing.T) {
 func TestPlacesFollowEachOther(t *testing.T) {
 	end := Place{Index: wire.SharesMax}
 	end.Extent[31], end.Extent[30] = 0xff, 7
-	if got := end.next(); got.Index != 0 || got.Extent[31] != 0 || got.Extent[30] != 8 {
+	if got := end.Next(); got.Index != 0 || got.Extent[31] != 0 || got.Extent[30] != 8 {
 		t.Errorf("after the last share of an extent: %v", got)
 	}
-	if got := (Place{Index: 3}).next(); got != (Place{Index: 4}) {
+	if got := (Place{Index: 3}).Next(); got != (Place{Index: 4}) {
 		t.Errorf("after share 3: %v", got)
 	}
 }

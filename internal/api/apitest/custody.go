@@ -80,3 +80,18 @@ func (f *Fake) Quota(context.Context) (api.Quota, error) {
 		Objects: []api.Account{{Name: "object1", Bytes: 1 << 30, Leases: 600}},
 	}, nil
 }
+
+// CheckStore implements api.Backend: one share is damaged.
+func (f *Fake) CheckStore(ctx context.Context) (api.StoreReport, error) {
+	api.Report(ctx, api.Progress{Phase: "checking", Done: 1 << 29, Total: 1 << 30, Unit: "bytes"})
+	return api.StoreReport{
+		Shares: 600, Bytes: 1 << 30, Damaged: 1, Told: 1,
+		List: []api.DamagedShare{{Extent: "extent1", Share: 7, Error: "another hash"}},
+	}, nil
+}
+
+// Leave implements api.Backend.
+func (f *Fake) Leave(ctx context.Context) (api.LeaveReport, error) {
+	api.Report(ctx, api.Progress{Phase: "leaving", Done: 300, Total: 600, Unit: "shares"})
+	return api.LeaveReport{Shares: 600, Bytes: 1 << 30, Rings: 3}, nil
+}

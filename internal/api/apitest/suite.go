@@ -489,6 +489,9 @@ func (v *volumeTest) rest() {
 	if q, err := v.b.Quota(v.ctx()); err != nil || q.FreeBytes > q.QuotaBytes {
 		v.t.Errorf("quota: %+v, %v", q, err)
 	}
+	if r, err := v.b.CheckStore(v.ctx()); err != nil || r.Damaged > r.Shares || len(r.List) > r.Damaged {
+		v.t.Errorf("check of the store: %+v, %v", r, err)
+	}
 	_, err = v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/")})
 	v.fails(err, errs.Usage, "prune without a rule")
 	if p, err := v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/"), Last: 1000, Dry: true}); err != nil || p.Version != 0 || p.Kept < 1 {

@@ -31,3 +31,13 @@ func (c *Client) DeleteVolume(ctx context.Context, r api.DeleteVolumeRequest) (a
 func (c *Client) Quota(ctx context.Context) (api.Quota, error) {
 	return get[api.Quota](ctx, c, protocol.Quota, nil)
 }
+
+// CheckStore implements api.Backend.
+func (c *Client) CheckStore(ctx context.Context) (api.StoreReport, error) {
+	return follow[api.StoreReport](ctx, c, protocol.CheckStore, struct{}{}, nil, nil)
+}
+
+// Leave implements api.Backend.
+func (c *Client) Leave(ctx context.Context) (api.LeaveReport, error) {
+	return follow[api.LeaveReport](ctx, c, protocol.Leave, struct{}{}, nil, nil)
+}

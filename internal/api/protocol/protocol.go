@@ -56,6 +56,9 @@ const (
 
 	DeleteVolume = "DELETE /v1/volume"
 
+	CheckStore = "POST /v1/store/check"
+	Leave      = "POST /v1/store/leave"
+
 	Watch = "GET /v1/watch"
 	Proof = "GET /v1/proof"
 

@@ -102,6 +102,8 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Collect, stream(plain(b.Collect)))
 	m.Handle(protocol.Quota, ask(b.Quota))
 	m.Handle(protocol.DeleteVolume, stream(plain(b.DeleteVolume)))
+	m.Handle(protocol.CheckStore, stream(without(b.CheckStore)))
+	m.Handle(protocol.Leave, stream(without(b.Leave)))
 	m.Handle(protocol.Proof, askAbout(b.Prove))
 	m.Handle(protocol.Pending, ask(b.Pending))
 	m.Handle(protocol.PendingContent, content(openPending(b)))

@@ -22,6 +22,11 @@ func plain[Q, R any](do func(context.Context, Q) (R, error)) work {
 	}
 }
 
+// without is a request without parameters.
+func without[R any](do func(context.Context) (R, error)) work {
+	return plain(func(ctx context.Context, _ struct{}) (R, error) { return do(ctx) })
+}
+
 // withBody is a request whose body is bytes.
 func withBody[Q, R any](do func(context.Context, Q, io.Reader) (R, error)) work {
 	return func(ctx context.Context, r *http.Request, body io.Reader, _ *events) (any, error) {
