@@ -38,38 +38,47 @@ func (m *Notice) check() error {
 	return nil
 }
 
+// Need is what a custodian says of a holder's shares of one extent.
+type Need uint8
+
+// The needs. Their numbers cross the wire.
+const (
+	NotKept Need = iota // the extent is not in its custody
+	Needed              // it counts some of them
+	Settled             // it counts none of them: the holder may go
+)
+
 // noticeReply answers it.
 type noticeReply struct {
 	_       struct{} `cbor:",toarray"`
 	Refusal *Refusal
-	Settled []byte // positions, ascending, of the extents for which the holder is not needed any more
+	Needs   []byte // by extent: a Need each
 }
 
 func (m *noticeReply) check() error {
-	for i := 1; i < len(m.Settled); i++ {
-		if m.Settled[i] <= m.Settled[i-1] {
-			return fmt.Errorf("%w: positions do not ascend", ErrProtocol)
+	for _, n := range m.Needs {
+		if Need(n) > Settled {
+			return fmt.Errorf("%w: need %d", ErrProtocol, n)
 		}
 	}
 	if m.Refusal == nil {
 		return nil
 	}
-	if len(m.Settled) > 0 {
-		return fmt.Errorf("%w: a refusal that settles something", ErrProtocol)
+	if len(m.Needs) > 0 {
+		return fmt.Errorf("%w: a refusal that says more", ErrProtocol)
 	}
 	return m.Refusal.check()
 }
 
 // Noticing is what a Server needs to hear holders.
 type Noticing interface {
-	// Notice takes a holder's word, and reports for each extent whether nothing
-	// that the holder has of it counts any more. Errors: of kind NotFound if the
-	// object is not in custody here.
-	Notice(holder wire.PeerID, n Notice) (settled []bool, err error)
+	// Notice takes a holder's word, and says for each extent whether the holder
+	// is needed. Errors: of kind NotFound if the object is not in custody here.
+	Notice(holder wire.PeerID, n Notice) ([]Need, error)
 }
 
-// Notify tells a custodian, and returns which extents are settled, by position.
-func Notify(ctx context.Context, network Network, custodian wire.PeerID, n Notice) (settled []bool, err error) {
+// Notify tells a custodian, and returns what it says of each extent.
+func Notify(ctx context.Context, network Network, custodian wire.PeerID, n Notice) ([]Need, error) {
 	var reply noticeReply
 	if err := askOnce(ctx, network, custodian, ProtocolNotice, &n, &reply, noticeReplyBytesMax); err != nil {
 		return nil, err
@@ -77,28 +86,28 @@ func Notify(ctx context.Context, network Network, custodian wire.PeerID, n Notic
 	if reply.Refusal != nil {
 		return nil, reply.Refusal
 	}
-	settled = make([]bool, len(n.Extents))
-	for _, i := range reply.Settled {
-		if int(i) >= len(settled) {
-			return nil, fmt.Errorf("%w: extent %d of %d is settled", ErrProtocol, i, len(settled))
-		}
-		settled[i] = true
+	if len(reply.Needs) != len(n.Extents) {
+		return nil, fmt.Errorf("%w: told of %d extents, it speaks of %d", ErrProtocol, len(n.Extents), len(reply.Needs))
 	}
-	return settled, nil
+	needs := make([]Need, len(n.Extents))
+	for i, b := range reply.Needs {
+		needs[i] = Need(b)
+	}
+	return needs, nil
 }
 
 // ServeNotice takes one notice from a holder and ends the stream. The error is a
 // *Refusal if the holder was told, else what broke the stream.
 func (v *Server) ServeNotice(ctx context.Context, remote wire.PeerID, s Stream) error {
 	return v.serve(ctx, s, func(p *paced) error {
-		settled, err := []byte(nil), error(refuse(RefusedBusy, "too many streams at once"))
+		needs, err := []byte(nil), error(refuse(RefusedBusy, "too many streams at once"))
 		if v.putStreams.take(remote, 1) {
 			defer v.putStreams.give(remote, 1)
-			settled, err = v.notice(p, remote)
+			needs, err = v.notice(p, remote)
 		}
 		p.allow(noticeReplyBytesMax, v.BytesPerSecondMin, v.ProgressTimeout)
 		if err == nil {
-			return answer(p, &noticeReply{Settled: settled})
+			return answer(p, &noticeReply{Needs: needs})
 		}
 		refusal := refusalOfInput(err)
 		if refusal == nil {
@@ -108,7 +117,7 @@ func (v *Server) ServeNotice(ctx context.Context, remote wire.PeerID, s Stream) 
 	})
 }
 
-func (v *Server) notice(p *paced, remote wire.PeerID) (positions []byte, err error) {
+func (v *Server) notice(p *paced, remote wire.PeerID) (needs []byte, err error) {
 	p.allow(noticeBytesMax, v.BytesPerSecondMin, v.ProgressTimeout)
 	var n Notice
 	if err := receive(p, &n, noticeBytesMax); err != nil {
@@ -117,16 +126,14 @@ func (v *Server) notice(p *paced, remote wire.PeerID) (positions []byte, err err
 	if v.Noticing == nil {
 		return nil, refuse(RefusedNotAllowed, "this peer has custody of nothing")
 	}
-	settled, err := v.Noticing.Notice(remote, n)
+	said, err := v.Noticing.Notice(remote, n)
 	if err != nil {
 		return nil, refusalOf(err)
 	}
-	for i, done := range settled {
-		if done {
-			positions = append(positions, byte(i))
-		}
+	for _, need := range said {
+		needs = append(needs, byte(need))
 	}
-	return positions, nil
+	return needs, nil
 }
 
 // askOnce opens a stream, sends one message, and takes one reply.

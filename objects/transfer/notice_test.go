@@ -1,6 +1,9 @@
 package transfer
 
 import (
+	"bytes"
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/atollnet/atoll/internal/errs"
@@ -8,40 +11,43 @@ import (
 	"github.com/atollnet/atoll/internal/wire"
 )
 
-// hearing has custody of one object, and holds the extents with an odd first
-// byte for settled.
+// hearing has custody of one object, and its need of an extent is the name's
+// first byte.
 type hearing struct {
 	holder wire.PeerID
 	notice Notice
 }
 
-func (h *hearing) Notice(holder wire.PeerID, n Notice) ([]bool, error) {
+func (h *hearing) Notice(holder wire.PeerID, n Notice) (needs []Need, err error) {
 	if n.Object != (wire.ObjectID{7}) {
 		return nil, errs.Newf("hear", "", errs.NotFound, "not in custody here")
 	}
 	h.holder, h.notice = holder, n
-	settled := make([]bool, len(n.Extents))
-	for i, x := range n.Extents {
-		settled[i] = x[0]%2 == 1
+	for _, x := range n.Extents {
+		needs = append(needs, Need(x[0]))
 	}
-	return settled, nil
+	return needs, nil
 }
 
 func TestCustodiansHearHolders(t *testing.T) {
 	w := newWorld(t, 1)
 	n := w.nodes[0]
-	notice := Notice{Object: wire.ObjectID{7}, Leaving: true, Extents: []wire.ExtentID{{1}, {2}, {3}}}
+	notice := Notice{Object: wire.ObjectID{7}, Leaving: true, Extents: []wire.ExtentID{{0}, {1}, {2}}}
 	if _, err := Notify(t.Context(), w, n.peer, notice); refusedAs(err) != RefusedNotAllowed {
 		t.Errorf("a peer without custody: %v", err)
 	}
 	heard := new(hearing)
 	n.server.Noticing = heard
-	settled, err := Notify(t.Context(), w, n.peer, notice)
-	if err != nil || len(settled) != 3 || !settled[0] || settled[1] || !settled[2] {
-		t.Errorf("settled: %v, %v", settled, err)
+	needs, err := Notify(t.Context(), w, n.peer, notice)
+	if err != nil || !slices.Equal(needs, []Need{NotKept, Needed, Settled}) {
+		t.Errorf("needs: %v, %v", needs, err)
 	}
 	if heard.holder != w.self || !heard.notice.Leaving || len(heard.notice.Extents) != 3 {
 		t.Errorf("heard of %v: %+v", heard.holder, heard.notice)
+	}
+	notice.Extents = []wire.ExtentID{{3}}
+	if _, err := Notify(t.Context(), w, n.peer, notice); !errors.Is(err, ErrProtocol) {
+		t.Errorf("a need that is none: %v", err)
 	}
 	notice.Object = wire.ObjectID{8}
 	if _, err := Notify(t.Context(), w, n.peer, notice); refusedAs(err) != RefusedNotFound {
@@ -81,14 +87,11 @@ func TestTheLargestNoticeFits(t *testing.T) {
 	for i := range NoticeExtentsMax {
 		n.Extents = append(n.Extents, wire.ExtentID{byte(i)})
 	}
-	positions := make([]byte, NoticeExtentsMax)
-	for i := range positions {
-		positions[i] = byte(i)
-	}
+	needs := bytes.Repeat([]byte{byte(Settled)}, NoticeExtentsMax)
 	for _, m := range []struct {
 		message message
 		max     int
-	}{{&n, noticeBytesMax}, {&noticeReply{Settled: positions}, noticeReplyBytesMax}} {
+	}{{&n, noticeBytesMax}, {&noticeReply{Needs: needs}, noticeReplyBytesMax}} {
 		b := wire.Marshal(m.message)
 		if err := m.message.check(); err != nil || len(b) > m.max {
 			t.Errorf("%T of %d bytes, at most %d: %v", m.message, len(b), m.max, err)
@@ -101,5 +104,5 @@ func FuzzNotice(f *testing.F) {
 }
 
 func FuzzNoticeReply(f *testing.F) {
-	fuzz(f, noticeReplyBytesMax, &noticeReply{Settled: []byte{0, 3}}, &noticeReply{Refusal: refuse(RefusedNotFound, "no")})
+	fuzz(f, noticeReplyBytesMax, &noticeReply{Needs: []byte{0, 2}}, &noticeReply{Refusal: refuse(RefusedNotFound, "no")})
 }

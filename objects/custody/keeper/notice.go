@@ -34,35 +34,31 @@ type word struct {
 // holds mu.
 func (k *Keeper) isLeaving(p *peer) bool { return p != nil && p.word.leavingUntil > k.awake }
 
-// Notice takes a holder's word about shares that it holds itself, and reports
-// for each extent whether nothing that it has counts any more. What it says is
-// damaged has to prove itself soon; what leaves is moved. It implements
-// transfer.Noticing. Errors: of kind NotFound if the object is not in custody
-// here; Full if the holder has said too much for now.
-func (k *Keeper) Notice(holder wire.PeerID, n transfer.Notice) ([]bool, error) {
+// Notice takes a holder's word about shares that it holds itself, and says for
+// each extent whether the holder is needed. What it says is damaged has to prove
+// itself soon; what leaves is moved. It implements transfer.Noticing. Errors: of
+// kind NotFound if the object is not in custody here; Full if the holder has said
+// too much for now.
+func (k *Keeper) Notice(holder wire.PeerID, n transfer.Notice) ([]transfer.Need, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.objects[n.Object] == nil {
 		return nil, errs.Newf("hear holder", n.Object.String(), errs.NotFound, "it is not in the custody of this peer")
 	}
-	settled := make([]bool, len(n.Extents))
-	p := k.peers[holder]
-	if p == nil { // it holds nothing that counts
-		for i := range settled {
-			settled[i] = true
-		}
-		return settled, nil
-	}
-	if n.Leaving {
+	p := k.peers[holder] // nil: it holds nothing that counts
+	switch {
+	case p == nil:
+	case n.Leaving:
 		p.word.leavingUntil = k.awake + leavingFor.Seconds()
 		k.stir()
-	} else if !p.word.allow(k.awake, len(n.Extents)) {
+	case !p.word.allow(k.awake, len(n.Extents)):
 		return nil, errs.Newf("hear holder", n.Object.String(), errs.Full, "it has said that %d shares are damaged; audits find the others", doubtsMax)
 	}
+	needs := make([]transfer.Need, len(n.Extents))
 	for i, x := range n.Extents {
-		settled[i] = !k.hear(k.extents[name{n.Object, x}], p, n.Leaving)
+		needs[i] = k.hear(k.extents[name{n.Object, x}], p, n.Leaving)
 	}
-	return settled, nil
+	return needs, nil
 }
 
 // allow counts doubts, unless they are too many.
@@ -77,22 +73,23 @@ func (w *word) allow(awake float64, n int) bool {
 	return true
 }
 
-// hear takes a peer's word about its shares of one extent, and reports whether
-// it has any that count. The caller holds mu.
-func (k *Keeper) hear(e *entry, p *peer, leaving bool) (counts bool) {
+// hear takes a peer's word about its shares of one extent, and says whether any
+// count. The caller holds mu.
+func (k *Keeper) hear(e *entry, p *peer, leaving bool) transfer.Need {
 	if e == nil {
-		return false
+		return transfer.NotKept
 	}
+	need := transfer.Settled
 	for _, h := range e.copies {
 		if h.peer != p {
 			continue
 		}
-		counts = true
+		need = transfer.Needed
 		if !leaving && !h.doubt {
 			h.doubt, e.again = true, true
 		}
 	}
-	return counts
+	return need
 }
 
 // nextDeparture goes round the extents once, from where it was, to one that has

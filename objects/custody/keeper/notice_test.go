@@ -19,11 +19,11 @@ func (s *sea) said(leaving bool) transfer.Notice {
 // isSettled gives a notice and returns what is said to it.
 func (s *sea) isSettled(k *Keeper, holder wire.PeerID, leaving bool) bool {
 	s.t.Helper()
-	settled, err := k.Notice(holder, s.said(leaving))
-	if err != nil || len(settled) != 1 {
-		s.t.Fatalf("%v, %v", settled, err)
+	needs, err := k.Notice(holder, s.said(leaving))
+	if err != nil || len(needs) != 1 {
+		s.t.Fatalf("%v, %v", needs, err)
 	}
-	return settled[0]
+	return needs[0] == transfer.Settled
 }
 
 // conducts returns how many audits each peer has passed.
@@ -157,8 +157,13 @@ func TestNobodyHasHimselfAuditedWithoutEnd(t *testing.T) {
 			if _, err := k.Notice(s.peers[0], n); errs.KindOf(err) != errs.NotFound {
 				t.Errorf("an object of somebody else's: %v", err)
 			}
-			if settled, err := k.Notice(wire.PeerID{0xee}, s.said(true)); err != nil || !settled[0] {
-				t.Errorf("a peer that holds nothing: %v, %v", settled, err)
+			if !s.isSettled(k, wire.PeerID{0xee}, true) {
+				t.Error("a peer that holds nothing is needed")
+			}
+			n = s.said(true)
+			n.Extents[0][0]++
+			if needs, err := k.Notice(s.peers[0], n); err != nil || needs[0] != transfer.NotKept {
+				t.Errorf("an extent of which this custodian knows nothing: %v, %v", needs, err)
 			}
 		})
 	})
