@@ -29,8 +29,8 @@ type Config struct {
 	Key    wire.Signer // the ring key of this member
 	Verify Verifier    // nil: Ed25519
 	// TimeoutMilli is how long waiting work may stand still before the leader is
-	// suspected; it doubles with each view that fails, up to timeoutMilliMax.
-	// 0: timeoutMilliDefault.
+	// suspected, or eight round trips if they are more, see RoundTrips; it doubles
+	// with each view that fails, up to timeoutMilliMax. 0: timeoutMilliDefault.
 	TimeoutMilli uint32
 	// Gather lets a leader that has committed a version wait with the next
 	// proposal for another Step, which the host calls when Effects.Gather says so:
@@ -76,7 +76,10 @@ type Replica struct {
 	key    wire.Signer
 	verify Verifier
 	base   uint32 // milliseconds, see Config.TimeoutMilli
-	gather bool   // see Config.Gather
+	// quorumMilli is the round trip to the farthest of the nearest members that
+	// make a quorum; 0: it is not known.
+	quorumMilli uint32
+	gather      bool // see Config.Gather
 
 	begin committed // the version that this epoch begins with
 	ready []bool    // by member: it is known to hold that version

@@ -2,7 +2,8 @@ package bft
 
 import "github.com/atollnet/atoll/internal/wire"
 
-// Input is something that happened: Submit, Receive, Executed or Timeout.
+// Input is something that happened: Submit, Receive, Executed, Timeout or
+// RoundTrips.
 type Input interface{ input() }
 
 // Submit is an update from a user of this member.
@@ -29,10 +30,11 @@ type Executed struct {
 // Timeout says that a timer has run out.
 type Timeout struct{ Token uint64 }
 
-func (Submit) input()   {}
-func (Receive) input()  {}
-func (Executed) input() {}
-func (Timeout) input()  {}
+func (Submit) input()     {}
+func (Receive) input()    {}
+func (Executed) input()   {}
+func (Timeout) input()    {}
+func (RoundTrips) input() {}
 
 // All is the Send.To of a message for every other member.
 const All = -1
@@ -185,6 +187,8 @@ func (r *Replica) take(in Input) {
 		r.executed(in)
 	case Timeout:
 		r.timeout(in.Token)
+	case RoundTrips:
+		r.measured(in)
 	}
 	r.advance()
 }

@@ -1,6 +1,10 @@
 package bft
 
-import "github.com/atollnet/atoll/internal/wire"
+import (
+	"slices"
+
+	"github.com/atollnet/atoll/internal/wire"
+)
 
 // timer runs while work waits, in two halves: after the first the others are
 // told again what this member said and lacks, after the second the leader is
@@ -10,6 +14,38 @@ type timer struct {
 	on     bool // it counts
 	armed  bool // the host's runs
 	second bool
+}
+
+// roundTripsPerTimer is how many round trips a timer lasts at the least: a
+// request that is passed on, a proposal and two rounds of votes are two, and the
+// half after which all is said again must hold them twice, as it may all be lost
+// once.
+const roundTripsPerTimer = 8
+
+// RoundTrips says how far away the host finds the other members, in
+// milliseconds by index; 0: it is not known, or this member itself. Timers that
+// start from here on go by it; those that run are left alone. Another number of
+// figures than the ring has members is ignored.
+type RoundTrips struct{ Milli []uint32 }
+
+// measured takes the round trip to the nearest members that make a quorum: what
+// a version takes at the best. There are 2f+1 honest members, so f that answer
+// as late as they like cannot make it longer than the way to some honest one.
+func (r *Replica) measured(in RoundTrips) {
+	if len(in.Milli) != len(r.ring.Members) {
+		return
+	}
+	milli := slices.Clone(in.Milli)
+	milli[r.self] = 0
+	slices.Sort(milli)
+	r.quorumMilli = milli[r.ring.Quorum()-1]
+}
+
+// fullMilli is how long a timer runs, both halves, in a view that follows on so
+// many that failed.
+func (r *Replica) fullMilli() uint64 {
+	shortest := max(uint64(r.base), roundTripsPerTimer*uint64(r.quorumMilli))
+	return min(shortest<<min(r.failed, 16), timeoutMilliMax)
 }
 
 // waiting reports whether anything is to be done that needs the others.
@@ -49,8 +85,7 @@ func (r *Replica) setTimer() {
 
 func (r *Replica) startTimer(second bool) {
 	r.timer = timer{token: r.timer.token + 1, on: true, armed: true, second: second}
-	full := min(uint64(r.base)<<min(r.failed, 16), timeoutMilliMax)
-	r.out.Timer = &Timer{Token: r.timer.token, AfterMilli: uint32(max(full/2, 1))}
+	r.out.Timer = &Timer{Token: r.timer.token, AfterMilli: uint32(max(r.fullMilli()/2, 1))}
 }
 
 // timeout tries again what may have been lost, and in the end the leader.

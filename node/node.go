@@ -174,7 +174,7 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 	n.links = ringnet.NewLinks(n.host, func(from wire.PeerID, message []byte) { n.rings.Deliver(from, message) }, n.log)
 	execute := executor{nodes, tree.NewCache(executorNodesMax), newChecked(), n.treeSource}
 	if n.rings, err = runner.New(runner.Config{
-		Self: self, Store: n.store, Executor: execute, Admitter: newAdmitter(execute), Transport: n.links, Log: n.log,
+		Self: self, Store: n.store, Executor: execute, Admitter: newAdmitter(execute), Transport: n.links, RoundTrip: n.distance, Log: n.log,
 		Committed: n.committed, Behind: n.behind,
 	}); err != nil {
 		return err

@@ -36,6 +36,9 @@ var mutants = []struct {
 		"an epoch that ends and forgets what waits", "epoch.go", "r.out.Left = append(r.out.Left, waits.update)", "_ = waits", "TestChanging",
 	},
 	{
+		"a timer that knows no distance", "timer.go", "r.quorumMilli = milli[", "_ = milli[", "TestFar",
+	},
+	{
 		"a promise that is not durable", "step.go", "r.out.Sync = r.promises()", "r.out.Sync = false", "TestCrashing",
 	},
 }

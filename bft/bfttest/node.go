@@ -62,7 +62,7 @@ func (n *node) boot(waiting [][]byte) {
 		return
 	}
 	n.replica = r
-	n.step()
+	n.step(n.world.roundTrips(ring)...)
 	n.submit(waiting)
 }
 

@@ -19,6 +19,7 @@ import (
 //	pass [FROM->TO]…       the same for what is on the way now, not for what comes of it
 //	drop [FROM->TO]…       lose what is on the way; * stands for every member
 //	timeout M              the timer of member M runs out
+//	far M MILLI…           the host of member M measures these round trips to the members, in their order
 //	crash M [unwritten]    member M stops; unwritten: in its next step, before it writes
 //	restart M              it starts from its disk
 //	equivocate M UPDATE    leader M, which lies, sends the members with odd numbers another proposal than those with even ones
@@ -105,6 +106,8 @@ func (s *Script) member(verb string, i int, args []string) error {
 		s.step(i, inputs...)
 	case "timeout":
 		s.step(i, bft.Timeout{Token: n.timer.Token})
+	case "far":
+		return s.far(i, args)
 	case "crash":
 		if n.unwritten = len(args) > 0; !n.unwritten {
 			n.replica = nil
@@ -116,6 +119,19 @@ func (s *Script) member(verb string, i int, args []string) error {
 	default:
 		return fmt.Errorf("no command %q", verb)
 	}
+	return nil
+}
+
+func (s *Script) far(i int, args []string) error {
+	milli := make([]uint32, len(args))
+	for j, a := range args {
+		n, err := strconv.ParseUint(a, 10, 32)
+		if err != nil {
+			return err
+		}
+		milli[j] = uint32(n)
+	}
+	s.step(i, bft.RoundTrips{Milli: milli})
 	return nil
 }
 

@@ -59,6 +59,10 @@ type Options struct {
 	Divide          float64 // of each event: the network falls apart for a while
 	Isolate         float64 // of each commit: the member is cut off just then, for longer than a timer
 	DelayMilliMax   int64   // of each message
+	// Measured has the hosts know how far away the members are, those that lie
+	// excepted, which seem to be ten minutes away. Patient says that no leader
+	// is to be left: a run in which one is has broken a rule.
+	Measured, Patient bool
 }
 
 // Rough returns the options of a run with all kinds of trouble.
@@ -118,6 +122,9 @@ func Run(o Options) (Report, error) {
 	w.settle()
 	if w.watch.err == nil {
 		w.judge()
+	}
+	if o.Patient && w.report.View > 0 {
+		w.watch.fail("an honest leader was left, view %d", w.report.View)
 	}
 	w.report.Virtual = w.now - start
 	if w.watch.err != nil {
@@ -328,6 +335,21 @@ func (w *world) carryLate(from, to *node, e wire.Epoch, m bft.Message, late int6
 			to.receive(from, e, m)
 		}
 	})
+}
+
+// roundTrips is what a host knows of how far away the members of a ring are.
+func (w *world) roundTrips(ring bft.RingCert) []bft.Input {
+	if !w.Measured {
+		return nil
+	}
+	milli := make([]uint32, len(ring.Members))
+	for i, m := range ring.Members {
+		milli[i] = uint32(2 * w.DelayMilliMax)
+		if peerOf(m) < w.Liars {
+			milli[i] = 600_000
+		}
+	}
+	return []bft.Input{bft.RoundTrips{Milli: milli}}
 }
 
 func (w *world) mutes(m bft.Message) bool {

@@ -21,6 +21,17 @@ func TestCalm(t *testing.T) {
 	}
 }
 
+// Members that are far from each other do not take an honest leader for a slow
+// one: a version takes longer here than the shortest timer.
+func TestFar(t *testing.T) {
+	for seed := range uint64(20) {
+		r, err := Run(Options{Seed: seed, Members: 4, Events: 1000, DelayMilliMax: 900, Measured: true, Patient: true})
+		if err != nil || r.Version < 3 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+}
+
 // runs makes runs of a kind with one seed after another.
 func runs(t *testing.T, seeds uint64, members, liars int, change func(*Options)) {
 	t.Parallel()
@@ -55,6 +66,9 @@ func TestLiar(t *testing.T)     { runs(t, 300, 4, 1, nil) }
 func TestDelayer(t *testing.T)  { runs(t, 100, 4, 1, func(o *Options) { o.Lie = Delays }) }
 func TestStarver(t *testing.T)  { runs(t, 100, 4, 1, func(o *Options) { o.Lie = Starves }) }
 func TestReplayer(t *testing.T) { runs(t, 100, 4, 1, func(o *Options) { o.Lie = Replays }) }
+func TestFarLiar(t *testing.T) {
+	runs(t, 100, 4, 1, func(o *Options) { o.Measured = true })
+}
 func TestTwoLiars(t *testing.T) { runs(t, 40, 7, 2, nil) }
 func TestDividing(t *testing.T) { runs(t, 200, 4, 0, func(o *Options) { o.Divide = 0.02 }) }
 func TestIsolating(t *testing.T) {

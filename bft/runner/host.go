@@ -59,6 +59,10 @@ type Config struct {
 	// Timeout is how long waiting work may stand still before the leader of a
 	// ring is suspected; the default is a second.
 	Timeout time.Duration
+	// RoundTrip, if not nil, is how far away a peer is; false: it is not known.
+	// Leaders of rings whose members are far apart are given eight round trips
+	// if they are more than Timeout. It must not block.
+	RoundTrip func(wire.PeerID) (time.Duration, bool)
 	// Committed, if not nil, is told of every version that has been committed
 	// here; with a next ring, the version names one that orders from then on,
 	// and Head has the link to it. Behind, if not nil, is told that members of a

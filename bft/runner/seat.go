@@ -37,13 +37,14 @@ type seat struct {
 	gathered chan struct{} // capacity 1: awaited submits are there
 
 	// The rest belongs to the goroutine at work.
-	replica *bft.Replica
-	saved   bft.State               // as last written
-	result  result                  // of the last execution
-	others  map[wire.VersionID]bool // proposals stored for the version after the newest
-	trouble error                   // of the last execution
-	commits pace
-	forgers map[int]time.Time // members that passed on what nobody honest does, until when they pass on nothing
+	replica  *bft.Replica
+	measured bool                    // the replica knows how far away the members are
+	saved    bft.State               // as last written
+	result   result                  // of the last execution
+	others   map[wire.VersionID]bool // proposals stored for the version after the newest
+	trouble  error                   // of the last execution
+	commits  pace
+	forgers  map[int]time.Time // members that passed on what nobody honest does, until when they pass on nothing
 
 	questions []item // of readers, that wait until they can be answered
 }
@@ -236,7 +237,7 @@ func (s *seat) load() error {
 		Ring: s.ring, Self: s.self, Key: wire.NewKey(s.stands.member.Seed),
 		TimeoutMilli: uint32(s.host.Timeout.Milliseconds()), Gather: true,
 	}, saved)
-	s.saved = saved.State
+	s.saved, s.measured = saved.State, false
 	for _, p := range saved.Proposals {
 		s.others[p.Decision.ID()] = true
 	}
@@ -253,6 +254,7 @@ func (s *seat) step(inputs []bft.Input) (again bool, err error) {
 	if err := s.load(); err != nil {
 		return false, err
 	}
+	inputs = s.withRoundTrips(inputs)
 	for {
 		e := s.replica.Step(s.host.Clock().UnixMilli(), inputs...)
 		if err := s.carryOut(e); err != nil {
