@@ -77,22 +77,24 @@ func (n *Node) expire(ctx context.Context, object wire.ObjectID, leases []store.
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var freed uint64
+	var gone []store.Lease
 	for i, l := range leases {
-		var dropErr error
+		var extendErr error
 		switch {
 		case err == nil && refers[i]:
-			dropErr = n.shares.Extend(l, extendSeconds)
+			extendErr = n.shares.Extend(l, extendSeconds)
 		case err != nil && !l.Reprieved:
-			dropErr = n.shares.Extend(l, store.ReprieveSeconds)
+			extendErr = n.shares.Extend(l, store.ReprieveSeconds)
 		default:
-			var bytes uint64
-			bytes, dropErr = n.shares.Drop(l)
-			freed += bytes
+			gone = append(gone, l)
 		}
-		if dropErr != nil {
-			return dropErr
+		if extendErr != nil {
+			return extendErr
 		}
+	}
+	freed, dropErr := n.shares.Drop(gone...)
+	if dropErr != nil {
+		return dropErr
 	}
 	n.log.Info("leases have run out", "object", object.String(), "leases", len(leases), "freed", freed, "head", err == nil)
 	return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/kv"
@@ -106,35 +107,72 @@ func (s *Shares) Expired(max int) (all []Lease, err error) {
 	return all, errs.Wrap("list leases", "", classify(err))
 }
 
-// Drop removes a lease if it has run out, and the share if that was its last
-// one. It returns what was freed, when that is durable.
-func (s *Shares) Drop(l Lease) (bytes uint64, err error) {
+// dropsPerUpdate keeps an update of drops within the store's limits: one deletes
+// at most ten keys.
+const dropsPerUpdate = 256
+
+// Drop removes leases that have run out, and the shares whose last ones they
+// were. It returns what was freed, when that is durable.
+func (s *Shares) Drop(leases ...Lease) (bytes uint64, err error) {
+	for some := range slices.Chunk(leases, dropsPerUpdate) {
+		freed, err := s.dropSome(some)
+		bytes += freed
+		if err != nil {
+			return bytes, errs.Wrap("drop", subject(some[0].Extent, some[0].Index), classify(err))
+		}
+	}
+	return bytes, nil
+}
+
+// dropSome is Drop for what one update holds.
+func (s *Shares) dropSome(leases []Lease) (bytes uint64, err error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	var d dropping
-	err = s.kv.Update(func(w kv.Writer) (err error) {
-		d, err = s.drop(w, l)
-		return err
+	var drops []dropping
+	err = s.kv.Update(func(w kv.Writer) error {
+		drops = drops[:0]
+		for _, l := range leases {
+			d, err := s.drop(w, l)
+			if err != nil {
+				return err
+			}
+			drops = append(drops, d)
+		}
+		return nil
 	})
 	if err == nil {
 		err = s.kv.Sync()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		// Whether it took effect is not known: only the disk can tell.
-		err = errors.Join(err, s.load())
-	case d.recount:
-		err = s.load()
-	case d.lease:
-		s.ledger.drop(d)
+		return 0, errors.Join(err, s.load())
 	}
-	if err == nil && d.share {
-		err = s.removeStray(l.Extent, l.Index)
+	if err := s.countOff(drops); err != nil {
+		return 0, err
 	}
-	if !d.share || err != nil {
-		return 0, errs.Wrap("drop", subject(l.Extent, l.Index), classify(err))
+	for i, d := range drops {
+		if !d.share {
+			continue
+		}
+		if err := s.removeStray(leases[i].Extent, leases[i].Index); err != nil {
+			return bytes, err
+		}
+		bytes += d.bytes
 	}
-	return d.bytes, nil
+	return bytes, nil
+}
+
+// countOff takes drops off the ledger.
+func (s *Shares) countOff(drops []dropping) error {
+	if slices.ContainsFunc(drops, func(d dropping) bool { return d.recount }) {
+		return s.load()
+	}
+	for _, d := range drops {
+		if d.lease {
+			s.ledger.drop(d)
+		}
+	}
+	return nil
 }
 
 // dropping is what a Drop takes off the ledger.

@@ -163,3 +163,50 @@ func TestEveryFailureOfADropLeavesAWholeShareOrNone(t *testing.T) {
 		}
 	}
 }
+
+// Many are dropped with few syncs: of one extent, of one share, more than one
+// update holds, and one twice.
+func TestManyAreDroppedTogether(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, store, Config{})
+			empty := s.Usage()
+			m, data := shares(t, 1, 200, 200, 200)
+			var want uint64
+			for i := range 3 {
+				put(t, s, Incoming{Object: wire.ObjectID{1}, Author: wire.PublicKey{1}, Manifest: m, Index: i, Data: data[i], LeaseSeconds: 1000})
+				want += charge(uint64(len(data[i])))
+			}
+			other := Incoming{Object: wire.ObjectID{2}, Author: wire.PublicKey{2}, Manifest: m, Index: 2, Data: data[2], LeaseSeconds: 1000}
+			put(t, s, other)
+			tick(t, s, 2000)
+			all := expired(t, s)
+			freed, err := s.Drop(append(all, all...)...)
+			if err != nil || freed != want || len(all) != 4 {
+				t.Errorf("%d leases, %d bytes freed of %d, %v", len(all), freed, want, err)
+			}
+			if u := s.Usage(); u != empty {
+				t.Errorf("left: %+v, want %+v", u, empty)
+			}
+			if _, err := s.Manifest(m.ID()); !errors.Is(err, ErrNotFound) {
+				t.Errorf("manifest: %v", err)
+			}
+		})
+	}
+}
+
+func TestMoreAreDroppedThanAnUpdateHolds(t *testing.T) {
+	s := open(t, kvtest.NewMemory(), Config{})
+	object, count := many(t, s)
+	releaseObject(t, s, object)
+	all, err := s.Expired(count)
+	if err != nil || len(all) != count {
+		t.Fatalf("%d of %d have run out, %v", len(all), count, err)
+	}
+	if _, err := s.Drop(all...); err != nil {
+		t.Fatal(err)
+	}
+	if left := expired(t, s); len(left) != 0 || s.Usage().Shares != 0 {
+		t.Errorf("%d are left, %+v", len(left), s.Usage())
+	}
+}
