@@ -78,11 +78,10 @@ func (s *Shares) ReleaseObject(object wire.ObjectID) (bytes uint64, err error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	err = s.remember(object)
-	var after []byte
-	for more := true; more && err == nil; {
-		var freed uint64
-		freed, after, more, err = s.releasePart(object, after)
-		bytes += freed
+	of := func(l Lease) bool { return l.Object == object }
+	for p := (endedPart{more: true}); p.more && err == nil; {
+		p, err = s.endLeases(classKey(classLease), p.next, of)
+		bytes += p.bytes
 	}
 	if err == nil {
 		err = s.kv.Sync()
@@ -118,27 +117,40 @@ func (s *Shares) remember(object wire.ObjectID) error {
 	return nil
 }
 
-// releasePart ends some leases of an object, those from a key on.
-func (s *Shares) releasePart(object wire.ObjectID, from []byte) (bytes uint64, next []byte, more bool, err error) {
+// endedPart is what one update of many ended.
+type endedPart struct {
+	leases []Lease
+	bytes  uint64 // that these were charged
+	next   []byte // where to go on
+	more   bool
+}
+
+// endLeases lets some leases run out now, whatever their age: those under a
+// prefix that match, from a key on. The caller holds writing.
+func (s *Shares) endLeases(prefix, from []byte, matches func(Lease) bool) (p endedPart, err error) {
 	var keys [][]byte
-	var leases []lease
+	var held []lease
 	err = s.kv.View(func(r kv.Reader) error {
-		return r.Scan(classKey(classLease), from, false, func(key, value []byte) (bool, error) {
-			_, rest, ok := extentOf(key)
-			if !ok || len(rest) != 1+wire.HashSize || wire.ObjectID(rest[1:]) != object {
+		return r.Scan(prefix, from, false, func(key, value []byte) (bool, error) {
+			id, rest, ok := extentOf(key)
+			if !ok || len(rest) != 1+wire.HashSize {
+				return true, nil
+			}
+			at := Lease{Object: wire.ObjectID(rest[1:]), Extent: id, Index: int(rest[0])}
+			if !matches(at) {
 				return true, nil
 			}
 			if l, err := parseLease(value); err == nil { // else it is found, and reported, when its share is read
-				keys, leases = append(keys, append([]byte(nil), key...)), append(leases, l)
+				keys, held, p.leases = append(keys, append([]byte(nil), key...)), append(held, l), append(p.leases, at)
 			}
 			return len(keys) < leasesPerUpdate, nil
 		})
 	})
 	if err != nil || len(keys) == 0 {
-		return 0, nil, false, err
+		return p, err
 	}
 	err = s.kv.Update(func(w kv.Writer) error {
-		for i, l := range leases {
+		for i, l := range held {
 			l.Until = min(l.Until, s.uptime)
 			if err := w.Set(keys[i], encode(l)); err != nil {
 				return err
@@ -147,13 +159,14 @@ func (s *Shares) releasePart(object wire.ObjectID, from []byte) (bytes uint64, n
 		return nil
 	})
 	if err != nil {
-		return 0, nil, false, err
+		return endedPart{}, err
 	}
 	s.soonest = 0
-	for _, l := range leases {
-		bytes += charge(l.Bytes)
+	for _, l := range held {
+		p.bytes += charge(l.Bytes)
 	}
-	return bytes, append(keys[len(keys)-1], 0), len(keys) == leasesPerUpdate, nil
+	p.next, p.more = append(keys[len(keys)-1], 0), len(keys) == leasesPerUpdate
+	return p, nil
 }
 
 // has reports whether an object has leases here.

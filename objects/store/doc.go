@@ -43,6 +43,7 @@ var (
 var kinds = map[error]errs.Kind{
 	ErrQuota: errs.Full, ErrBudget: errs.Full, ErrMismatch: errs.Refused,
 	ErrNotFound: errs.NotFound, ErrDamaged: errs.Damaged, ErrDeleted: errs.Refused,
+	ErrDenied: errs.Refused,
 }
 
 // fail returns an error that matches the sentinel and has its kind.

@@ -20,6 +20,7 @@ const (
 	classUptime   = 'u' // seconds, 8 bytes
 	classDeleted  = 'd' // object → its number, 8 bytes
 	classScrubbed = 'v' // nothing → extent, index
+	classDenied   = 'n' // kind, object or extent → denial
 )
 
 func shareKey(class byte, id wire.ExtentID, index int) []byte {

@@ -37,7 +37,7 @@ func subject(id wire.ExtentID, index int) string { return fmt.Sprintf("share %d 
 // Put stores a share, or renews the lease of one that is here, and returns when
 // that is durable. It keeps no reference to the data. After an error the share
 // is here as a whole or not at all, and Put may be called again. Errors:
-// ErrMismatch, ErrQuota, ErrBudget, kv.ErrFull.
+// ErrMismatch, ErrQuota, ErrBudget, ErrDeleted, ErrDenied, kv.ErrFull.
 func (s *Shares) Put(in Incoming) error {
 	c, err := s.check(in)
 	if err == nil {
@@ -127,6 +127,9 @@ type plan struct {
 func (s *Shares) planPut(r kv.Reader, c checked) (p plan, err error) {
 	if s.isDeleted(c.Object) {
 		return p, fail(ErrDeleted, "nothing of it is stored")
+	}
+	if s.Denies(c.Object, c.id) {
+		return p, fail(ErrDenied, "nothing of it is stored")
 	}
 	p.change = change{bytes: charge(c.record.Bytes), object: c.Object, author: c.Author}
 	if p.healed, err = has(r, shareKey(classDamaged, c.id, c.Index)); err != nil {

@@ -13,6 +13,9 @@ import (
 // Manifest returns the manifest of an extent of which a share is here. Errors:
 // ErrNotFound, ErrDamaged.
 func (s *Shares) Manifest(id wire.ExtentID) (*extent.Manifest, error) {
+	if err := s.checkDenied(id); err != nil {
+		return nil, errs.Wrap("read manifest", id.String(), err)
+	}
 	var encoded []byte
 	err := s.kv.View(func(r kv.Reader) error {
 		return r.Get(manifestKey(id), func(v []byte) error { encoded = bytes.Clone(v); return nil })

@@ -12,7 +12,7 @@ import (
 // being charged for it. Where the object has none, one is granted and charged to
 // whoever asks. It never shortens a lease. It returns when that is durable.
 // Errors: ErrNotFound, ErrDamaged if the share is known to be, ErrBudget,
-// kv.ErrFull.
+// ErrDeleted, ErrDenied, kv.ErrFull.
 func (s *Shares) Renew(object wire.ObjectID, charged wire.PublicKey, id wire.ExtentID, index int, leaseSeconds uint64) error {
 	err := s.renew(object, charged, id, index, leaseSeconds)
 	if err == nil {
@@ -53,6 +53,9 @@ func (s *Shares) renew(object wire.ObjectID, charged wire.PublicKey, id wire.Ext
 func (s *Shares) planRenewal(r kv.Reader, in checked, seconds uint64) (l lease, c change, err error) {
 	if s.isDeleted(in.Object) {
 		return l, c, fail(ErrDeleted, "no lease is renewed")
+	}
+	if s.Denies(in.Object, in.id) {
+		return l, c, fail(ErrDenied, "no lease is renewed")
 	}
 	rec, err := servable(r, in.id, in.Index)
 	if err != nil {

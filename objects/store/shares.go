@@ -60,6 +60,8 @@ type Shares struct {
 	arriving map[string]int // files that Puts under way rely on
 	soonest  uint64         // no lease runs out before this uptime; 0: not known
 	deleted  deletions
+
+	denied denials
 }
 
 // Open counts what is stored, which takes a few seconds for a million shares.
@@ -83,6 +85,7 @@ func Open(store kv.Store, c Config) (*Shares, error) {
 func (s *Shares) load() error {
 	fresh, uptime := newLedger(s.config), uint64(0)
 	var deleted deletions
+	var denied map[Denied]bool
 	err := s.kv.View(func(r kv.Reader) (err error) {
 		if err := loadShares(r, fresh); err != nil {
 			return err
@@ -96,6 +99,9 @@ func (s *Shares) load() error {
 		if deleted, err = loadDeleted(r); err != nil {
 			return err
 		}
+		if denied, err = loadDenied(r); err != nil {
+			return err
+		}
 		uptime, err = loadUptime(r)
 		return err
 	})
@@ -104,6 +110,7 @@ func (s *Shares) load() error {
 	}
 	s.setLedger(fresh)
 	s.uptime, s.deleted = uptime, deleted
+	s.denied.replace(denied)
 	return nil
 }
 

@@ -15,8 +15,11 @@ import (
 
 // Slice writes the slice of length bytes of a share at offset (package extent),
 // in one Write, after it has checked it; after an error nothing was written.
-// Errors: ErrNotFound, ErrDamaged, extent.ErrInput, that of w.
+// Errors: ErrNotFound, ErrDamaged, ErrDenied, extent.ErrInput, that of w.
 func (s *Shares) Slice(w io.Writer, id wire.ExtentID, index, offset, length int) error {
+	if err := s.checkDenied(id); err != nil {
+		return errs.Wrap("read", subject(id, index), err)
+	}
 	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	err := s.read(b, id, index, offset, length)
