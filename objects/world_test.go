@@ -346,6 +346,8 @@ func (h *holder) Indexes(id wire.ExtentID) (all []int, err error) {
 
 func (h *holder) FreeBytes() uint64 { return 1 << 40 }
 
+func (h *holder) Denies(wire.ObjectID, wire.ExtentID) bool { return false }
+
 // holds checks that a directory has exactly these files.
 func (w *world) holds(g *Gateway, dir string, content map[string][]byte) {
 	w.t.Helper()

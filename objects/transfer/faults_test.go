@@ -178,3 +178,5 @@ func otherKey(*node) wire.Key { return wire.NewKey([32]byte{0xcc}) }
 func asIs(*extent.Receipt)    {}
 func junk(n int) []byte       { return blocks(99, n)[0] }
 func frameOf(n uint32) []byte { return []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)} }
+
+func denies(n *node) { n.store.denies = func(wire.ObjectID, wire.ExtentID) bool { return true } }

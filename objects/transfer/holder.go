@@ -34,8 +34,19 @@ type Holder interface {
 	Manifest(id wire.ExtentID) (*extent.Manifest, error)
 	// Indexes returns the shares held of an extent, ascending.
 	Indexes(id wire.ExtentID) ([]int, error)
+	// Denies reports, from memory, whether the holder's operator wants nothing of
+	// an object there, or no share of an extent; either may be zero.
+	Denies(object wire.ObjectID, id wire.ExtentID) bool
 	// FreeBytes returns, from memory, how much more may be stored.
 	FreeBytes() uint64
+}
+
+// checkDenied refuses what the holder's operator does not want.
+func checkDenied(h Holder, object wire.ObjectID, id wire.ExtentID) error {
+	if h.Denies(object, id) {
+		return refuse(RefusedDenied, "not wanted at this peer")
+	}
+	return nil
 }
 
 // refusalOf tells a peer why the store would not. What it says of the holder's

@@ -20,9 +20,10 @@ const (
 	RefusedMalformed                         // the message, or the share it brought, breaks a rule
 	RefusedNotFound                          // the holder does not have it
 	RefusedDamaged                           // the holder had it; its disk did not keep it
+	RefusedDenied                            // the holder's operator does not want it there: try another
 )
 
-var refusalNames = [...]string{"", "failed", "full", "busy", "not allowed", "malformed", "not found", "damaged"}
+var refusalNames = [...]string{"", "failed", "full", "busy", "not allowed", "malformed", "not found", "damaged", "denied"}
 
 // String returns the kind's name.
 func (k RefusalKind) String() string {
@@ -75,7 +76,7 @@ func (r *Refusal) check() error {
 func Denies(err error) bool {
 	var r *Refusal
 	if errors.As(err, &r) {
-		return r.Kind == RefusedNotFound || r.Kind == RefusedDamaged
+		return r.Kind == RefusedNotFound || r.Kind == RefusedDamaged || r.Kind == RefusedDenied
 	}
 	return errors.Is(err, ErrLied)
 }

@@ -46,6 +46,9 @@ func (v *Server) serveRequest(p *paced) error {
 	}
 	p.stall = v.ProgressTimeout
 	p.allow(int(q.Length), v.BytesPerSecondMin, v.ProgressTimeout)
+	if err := checkDenied(v.Store, wire.ObjectID{}, q.Extent); err != nil {
+		return tell(p, err)
+	}
 	if q.What == getManifest {
 		return v.sendManifest(p, q.Extent)
 	}
@@ -83,7 +86,9 @@ func (v *Server) sendSlice(p *paced, q *getRequest) error {
 // tell answers that the store would not; the stream goes on.
 func tell(p *paced, err error) error {
 	var refusal *Refusal
-	errors.As(refusalOf(err), &refusal)
+	if !errors.As(err, &refusal) {
+		errors.As(refusalOf(err), &refusal)
+	}
 	return answer(p, &getReply{Refusal: refusal})
 }
 

@@ -84,6 +84,9 @@ func (k *keeping) obey() (r extent.SignedReceipt, err error) {
 	if err := v.Keeping.Custodian(o.Object, o.Custodian, open.Proof); err != nil {
 		return r, refuse(RefusedNotAllowed, "%v", err)
 	}
+	if err := checkDenied(v.Store, o.Object, o.Extent); err != nil {
+		return r, err
+	}
 	o.LeaseSeconds = min(o.LeaseSeconds, v.LeaseSecondsMax)
 	err = v.Keeping.Renew(o.Object, o.Custodian, o.Extent, int(o.Share), o.LeaseSeconds)
 	if kind := errs.KindOf(err); open.Brings && (kind == errs.NotFound || kind == errs.Damaged) {

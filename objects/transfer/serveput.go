@@ -119,7 +119,7 @@ func (in *incoming) admit() error {
 	if v.Store.FreeBytes() == 0 {
 		return refuse(RefusedFull, "no space left")
 	}
-	return nil
+	return checkDenied(v.Store, in.open.Object, wire.ExtentID{})
 }
 
 // receiveFragments reads fragments up to the empty frame that ends them.
@@ -209,6 +209,9 @@ func (in *incoming) accept(end *putClose) (*extent.Manifest, error) {
 // store returns the receipt once the share is durable.
 func (in *incoming) store(m *extent.Manifest) (r extent.SignedReceipt, err error) {
 	v := in.server
+	if err := checkDenied(v.Store, in.open.Object, m.ID()); err != nil {
+		return r, err
+	}
 	err = v.Store.Put(Incoming{
 		Object: in.open.Object, Author: in.open.Author, Manifest: m,
 		Index: int(in.open.Share), Data: in.data, LeaseSeconds: in.lease(),

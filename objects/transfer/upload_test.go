@@ -29,6 +29,7 @@ func TestBadHoldersAreReplaced(t *testing.T) {
 		"full":                  {full, 0},
 		"full in the middle":    {fullLater, 0},
 		"store fails":           {fails, 0},
+		"does not want it":      {denies, 0},
 		"busy":                  {busy, 3 * time.Second},
 		"ends at once":          {nothing, 0},
 		"breaks at once":        {breaks, 0},

@@ -26,6 +26,7 @@ type memory struct {
 	manifest map[wire.ExtentID]*extent.Manifest
 	puts     []Incoming
 	putErr   error
+	denies   func(wire.ObjectID, wire.ExtentID) bool // nil: nothing
 }
 
 func newMemory() *memory {
@@ -80,6 +81,10 @@ func (h *memory) Indexes(id wire.ExtentID) (held []int, err error) {
 	}
 	slices.Sort(held)
 	return held, nil
+}
+
+func (h *memory) Denies(object wire.ObjectID, id wire.ExtentID) bool {
+	return h.denies != nil && h.denies(object, id)
 }
 
 func (h *memory) FreeBytes() uint64 {

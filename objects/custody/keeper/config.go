@@ -138,7 +138,8 @@ const (
 	fullFor = time.Hour
 	fullMax = 4096 // peers
 	// placeFailuresMax and placeRefusalsMax are how many peers may fail, and
-	// how many may say that they are full, before a share stays where it is.
+	// how many may say that they are full or do not want it, before a share
+	// stays where it is.
 	placeFailuresMax = 4
 	placeRefusalsMax = 64
 	// retryEvery is how long an extent whose repair failed waits.

@@ -19,10 +19,10 @@ type full struct {
 	until map[wire.PeerID]time.Time // at most fullMax
 }
 
-// isFull reports whether a peer refused a share because it has no room.
-func isFull(err error) bool {
+// refusedAs reports whether a peer's answer is a refusal of a kind.
+func refusedAs(err error, kind transfer.RefusalKind) bool {
 	var r *transfer.Refusal
-	return errors.As(err, &r) && r.Kind == transfer.RefusedFull
+	return errors.As(err, &r) && r.Kind == kind
 }
 
 func (f *full) note(p wire.PeerID) {

@@ -34,6 +34,7 @@ type sea struct {
 	peers      []wire.PeerID
 	dead       map[wire.PeerID]bool
 	full       map[wire.PeerID]bool
+	deny       map[wire.PeerID]bool // they do not want the object
 	lies       map[wire.PeerID]bool
 	slow       map[wire.PeerID]bool
 	shares     map[wire.PeerID]map[int]bool // of the one extent
@@ -62,7 +63,7 @@ func newSea(t *testing.T, peers int) *sea {
 	s := &sea{
 		t: t, store: kvtest.NewMemory(), self: wire.PeerID{0xff}, manifest: builder.Manifest(), listed: true,
 		random: rand.NewChaCha8([32]byte{1}),
-		dead:   make(map[wire.PeerID]bool), full: make(map[wire.PeerID]bool), lies: make(map[wire.PeerID]bool), slow: make(map[wire.PeerID]bool),
+		dead:   make(map[wire.PeerID]bool), full: make(map[wire.PeerID]bool), deny: make(map[wire.PeerID]bool), lies: make(map[wire.PeerID]bool), slow: make(map[wire.PeerID]bool),
 		shares: make(map[wire.PeerID]map[int]bool), lease: make(map[wire.PeerID]uint64),
 		told: make(map[wire.PeerID]int), refusing: make(map[wire.PeerID]bool),
 	}
@@ -272,6 +273,8 @@ func (s *sea) Bring(_ context.Context, _ wire.ObjectID, p wire.PeerID, _ *extent
 	case s.full[p]:
 		s.refused++
 		return r, &transfer.Refusal{Kind: transfer.RefusedFull}
+	case s.deny[p]:
+		return r, &transfer.Refusal{Kind: transfer.RefusedDenied}
 	case !slices.Equal(data, []byte{byte(share)}) || string(proof) != "proof":
 		s.t.Errorf("share %d was brought as %v with proof %q", share, data, proof)
 	}
@@ -501,6 +504,23 @@ func TestFullPeersAreReplaced(t *testing.T) {
 			after(20 * time.Hour)
 			if s.live() != testN {
 				t.Errorf("%d of %d shares live; two peers have room", s.live(), testN)
+			}
+		})
+	})
+}
+
+// Who does not want an object is no failure, however many they are.
+func TestPeersThatDenyAreReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSea(t, 20)
+		for _, p := range s.peers[8:18] {
+			s.deny[p] = true
+		}
+		s.during(func(k *Keeper) {
+			s.kill(0, 1)
+			after(20 * time.Hour)
+			if s.live() != testN {
+				t.Errorf("%d of %d shares live; two peers take them", s.live(), testN)
 			}
 		})
 	})

@@ -67,7 +67,7 @@ func (k *Keeper) moveShare(ctx context.Context, e *entry, share int, holders []w
 	proof := e.of.proof
 	k.mu.Unlock()
 	if _, err := k.Orders.Bring(ctx, e.object, target, m, share, data, k.LeaseSeconds, proof); err != nil {
-		if isFull(err) {
+		if refusedAs(err, transfer.RefusedFull) {
 			k.full.note(target)
 		}
 		return false

@@ -214,10 +214,11 @@ func (k *Keeper) recount(ctx context.Context, e *entry, m *extent.Manifest) {
 }
 
 // place brings a share to a holder, and to others when that one fails. Those
-// that are full say so at once; they are passed over for a while.
+// that are full, or do not want this object, say so at once; the full ones are
+// passed over for a while.
 func (k *Keeper) place(ctx context.Context, e *entry, m *extent.Manifest, share int, data []byte, target wire.PeerID, proof []byte) bool {
-	failed := make(map[wire.PeerID]bool)
-	for refused := 0; len(failed) < placeFailuresMax && refused < placeRefusalsMax; {
+	passed := make(map[wire.PeerID]bool)
+	for failed, refused := 0, 0; failed < placeFailuresMax && refused < placeRefusalsMax; {
 		if target.IsZero() || ctx.Err() != nil {
 			return false
 		}
@@ -231,13 +232,18 @@ func (k *Keeper) place(ctx context.Context, e *entry, m *extent.Manifest, share 
 		_, holders := k.standings(e)
 		k.mu.Unlock()
 		k.Log.Info("custody: a peer did not take a share", "peer", target.String(), "error", fmt.Sprint(err))
-		if isFull(err) {
+		switch {
+		case refusedAs(err, transfer.RefusedFull):
 			k.full.note(target)
 			refused++
-		} else {
-			failed[target] = true
+		case refusedAs(err, transfer.RefusedDenied):
+			passed[target] = true
+			refused++
+		default:
+			passed[target] = true
+			failed++
 		}
-		left := slices.DeleteFunc(k.candidates(), func(c plan.Candidate) bool { return failed[c.Peer] })
+		left := slices.DeleteFunc(k.candidates(), func(c plan.Candidate) bool { return passed[c.Peer] })
 		target = plan.Replace(e.k, m.ShareBytes(), holders, []int{share}, left, k.nonce())[0]
 	}
 	return false
