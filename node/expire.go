@@ -66,18 +66,18 @@ func (n *Node) sweep(ctx context.Context) error {
 // is freed its newest certified state is looked at once more. What it refers to
 // stays; where nobody knows it, everything stays for another 30 days.
 func (n *Node) expire(ctx context.Context, object wire.ObjectID, leases []store.Lease) error {
+	gone, leases := n.unwanted(object, leases)
 	extents := make([]wire.ExtentID, len(leases))
 	for i, l := range leases {
 		extents[i] = l.Extent
 	}
-	refers, err := make([]bool, len(leases)), error(nil)
-	if !n.shares.IsDeleted(object) {
+	refers, err := []bool(nil), error(nil)
+	if len(leases) > 0 {
 		refers, err = n.refersNow(ctx, object, extents, 0)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var gone []store.Lease
 	for i, l := range leases {
 		var extendErr error
 		switch {
@@ -98,6 +98,22 @@ func (n *Node) expire(ctx context.Context, object wire.ObjectID, leases []store.
 	}
 	n.log.Info("leases have run out", "object", object.String(), "leases", len(leases), "freed", freed, "head", err == nil)
 	return nil
+}
+
+// unwanted parts leases of an object that nobody needs to be asked about: it is
+// deleted, or denied here.
+func (n *Node) unwanted(object wire.ObjectID, leases []store.Lease) (gone, rest []store.Lease) {
+	if n.shares.IsDeleted(object) {
+		return leases, nil
+	}
+	for _, l := range leases {
+		if n.shares.Denies(object, l.Extent) {
+			gone = append(gone, l)
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	return gone, rest
 }
 
 // refersNow tells which extents the newest certified state of an object refers

@@ -126,7 +126,7 @@ type member struct {
 	nexts    *p2p.Buckets[wire.PeerID]  // keys for next rings that each peer may ask for
 	refused  *p2p.Buckets[wire.PeerID]  // updates of each peer that may be refused
 	silent   func(wire.PeerID) bool     // whether a peer has not been heard of for long
-	leaving  func() bool                // whether this peer joins no more rings
+	joins    func(wire.ObjectID) error  // an error: this peer joins no ring of the object
 	news     *news                      // of versions that are committed here
 	joined   func(object wire.ObjectID) // told of rings that this peer has joined or left
 }
@@ -154,8 +154,8 @@ func (m *member) listen(s *ringnet.Server) {
 }
 
 func (m *member) reserve(_ context.Context, from wire.PeerID, _ ringnet.Reserve) (ringnet.Reserved, error) {
-	if m.leaving() {
-		return ringnet.Reserved{}, errLeaving
+	if err := m.joins(wire.ObjectID{}); err != nil {
+		return ringnet.Reserved{}, err
 	}
 	key, err := m.reserved.add(from)
 	return ringnet.Reserved{Key: key}, err
@@ -164,6 +164,9 @@ func (m *member) reserve(_ context.Context, from wire.PeerID, _ ringnet.Reserve)
 // accept signs this peer's place in a genesis, whose name covers everything in
 // it.
 func (m *member) accept(_ context.Context, _ wire.PeerID, q ringnet.Accept) (ringnet.Accepted, error) {
+	if err := m.joins(q.Body.ObjectID()); err != nil {
+		return ringnet.Accepted{}, err
+	}
 	if _, err := m.reserved.find(m.self, q.Body.Members); err != nil {
 		return ringnet.Accepted{}, err
 	}

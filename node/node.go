@@ -184,7 +184,7 @@ func (n *Node) openRings(nodes *store.Nodes) (err error) {
 		outdated: func(object wire.ObjectID) { n.turnovers.add(turnover{object: object}) }}
 	n.watches = newWatches(n.ring, n.news)
 	n.seat = &member{self: self, news: n.news, key: n.peerKey, rings: n.rings, ring: n.ring, nodes: nodes, reserved: newReservations(time.Now),
-		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), refused: p2p.NewBuckets[wire.PeerID](refusedRate, time.Now), silent: n.silent, leaving: n.departure.leaving.Load, joined: n.moved}
+		nexts: p2p.NewBuckets[wire.PeerID](nextRate, time.Now), refused: p2p.NewBuckets[wire.PeerID](refusedRate, time.Now), silent: n.silent, joins: n.joins, joined: n.moved}
 	return nil
 }
 

@@ -23,8 +23,8 @@ func (m *member) reserveNext(_ context.Context, from wire.PeerID, q ringnet.Rese
 	if q.Object.IsZero() || q.Epoch < 2 {
 		return ringnet.Reserved{}, errs.Newf("reserve ring key", q.Object.String(), errs.Usage, "epoch %d", q.Epoch)
 	}
-	if m.leaving() {
-		return ringnet.Reserved{}, errLeaving
+	if err := m.joins(q.Object); err != nil {
+		return ringnet.Reserved{}, err
 	}
 	if !m.nexts.Take(from) {
 		return ringnet.Reserved{}, errs.Newf("reserve ring key", q.Object.String(), errs.Full, "asked too often")

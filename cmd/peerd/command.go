@@ -49,6 +49,7 @@ peerctl on this machine. It works with no configuration, alone or with --join.`,
 		Example: `  peerd run                       be a peer
   peerd run --join STRING         join through a peer that gave you STRING (peerctl invite)
   peerd check                     read every share on this disk
+  peerd deny OBJECT               drop what this peer is not to keep
   peerd leave                     have others take over what this peer holds`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -60,7 +61,7 @@ peerctl on this machine. It works with no configuration, alone or with --join.`,
 	f := root.PersistentFlags()
 	f.StringVar(&o.dir, "dir", api.DefaultDir(), "data `directory`")
 	f.StringVar(&o.config, "config", "", "configuration `file` (default DIR/config.toml, if it is there)")
-	root.AddCommand(initVerb(o), runVerb(o), checkVerb(o), leaveVerb(o), versionVerb())
+	root.AddCommand(initVerb(o), runVerb(o), checkVerb(o), denyVerb(o), leaveVerb(o), versionVerb())
 	return root
 }
 

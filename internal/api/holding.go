@@ -1,6 +1,9 @@
 package api
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Holding is the part of a Backend about what a volunteer's peer holds for
 // others.
@@ -13,6 +16,39 @@ type Holding interface {
 	// was, or when nothing more is going to be: the report says what is left. Ended
 	// early, the peer goes on as before.
 	Leave(ctx context.Context) (LeaveReport, error)
+	// Deny has this peer drop, and neither take nor serve again, what its operator
+	// does not want, and has others replace it in the object's ring.
+	Deny(ctx context.Context, r DenyRequest) (Denied, error)
+	// Allow takes a denial back; errs.NotFound if there is none. The reason does
+	// not matter.
+	Allow(ctx context.Context, r DenyRequest) (Denied, error)
+	// Denials lists what is denied.
+	Denials(ctx context.Context) ([]Denial, error)
+}
+
+// DenyRequest names what is denied: an object by its id or a reference into it,
+// or an extent by its id.
+type DenyRequest struct {
+	What   string `json:"what"`
+	Extent bool   `json:"extent,omitempty"` // What is an extent's id
+	Reason string `json:"reason,omitempty"` // for the operator; at most 200 bytes
+}
+
+// Denied is what became of it.
+type Denied struct {
+	ID         string `json:"id"`
+	Extent     bool   `json:"extent,omitempty"`
+	Leases     int    `json:"leases"` // that ended
+	FreedBytes int64  `json:"freed_bytes"`
+	Member     bool   `json:"member,omitempty"` // this peer is in the object's ring still: nobody could replace it
+}
+
+// Denial is what an operator does not want.
+type Denial struct {
+	ID     string    `json:"id"`
+	Extent bool      `json:"extent,omitempty"`
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // StoreReport is the state of what a peer holds.

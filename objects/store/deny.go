@@ -14,7 +14,7 @@ import (
 const (
 	// DenialsMax is the most denials that are kept, in memory too, at about 100
 	// bytes each.
-	DenialsMax = 1 << 20
+	DenialsMax = 1 << 16
 	// DenialReasonBytesMax bounds what a denial is given for a reason.
 	DenialReasonBytesMax = 200
 	deniedRecordBytesMax = DenialReasonBytesMax + 32

@@ -2,7 +2,9 @@ package apitest
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
@@ -94,4 +96,35 @@ func (f *Fake) CheckStore(ctx context.Context) (api.StoreReport, error) {
 func (f *Fake) Leave(ctx context.Context) (api.LeaveReport, error) {
 	api.Report(ctx, api.Progress{Phase: "leaving", Done: 300, Total: 600, Unit: "shares"})
 	return api.LeaveReport{Shares: 600, Bytes: 1 << 30, Rings: 3}, nil
+}
+
+// Deny implements api.Backend: it takes any text of ten letters or more for an
+// id.
+func (f *Fake) Deny(_ context.Context, r api.DenyRequest) (api.Denied, error) {
+	if len(r.What) < 10 {
+		return api.Denied{}, errs.Newf("deny", r.What, errs.Usage, "not an id")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.denials = append(f.denials, api.Denial{ID: r.What, Extent: r.Extent, Since: time.Unix(1_700_000_000, 0).UTC(), Reason: r.Reason})
+	return api.Denied{ID: r.What, Extent: r.Extent, Leases: 3, FreedBytes: 3 << 20}, nil
+}
+
+// Allow implements api.Backend.
+func (f *Fake) Allow(_ context.Context, r api.DenyRequest) (api.Denied, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := slices.IndexFunc(f.denials, func(d api.Denial) bool { return d.ID == r.What && d.Extent == r.Extent })
+	if at < 0 {
+		return api.Denied{}, errs.Newf("allow", r.What, errs.NotFound, "it is not denied")
+	}
+	f.denials = slices.Delete(f.denials, at, at+1)
+	return api.Denied{ID: r.What, Extent: r.Extent}, nil
+}
+
+// Denials implements api.Backend.
+func (f *Fake) Denials(context.Context) ([]api.Denial, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]api.Denial{}, f.denials...), nil
 }

@@ -38,7 +38,8 @@ type Fake struct {
 	volumes []*volume
 	aliases map[string]alias
 	pending []waiting
-	last    uint64        // number of a pending change
+	last    uint64 // number of a pending change
+	denials []api.Denial
 	changes chan struct{} // closed by the next change; nil: nobody waits for it
 }
 

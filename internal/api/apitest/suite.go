@@ -14,6 +14,7 @@ import (
 
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
+	"github.com/atollnet/atoll/internal/wire"
 )
 
 // Test holds a backend against what api.Backend promises. Each part makes a
@@ -492,6 +493,7 @@ func (v *volumeTest) rest() {
 	if r, err := v.b.CheckStore(v.ctx()); err != nil || r.Damaged > r.Shares || len(r.List) > r.Damaged {
 		v.t.Errorf("check of the store: %+v, %v", r, err)
 	}
+	v.denials()
 	_, err = v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/")})
 	v.fails(err, errs.Usage, "prune without a rule")
 	if p, err := v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/"), Last: 1000, Dry: true}); err != nil || p.Version != 0 || p.Kept < 1 {
@@ -552,4 +554,23 @@ func (v *volumeTest) deletion() {
 	if made, err := v.b.Init(v.ctx(), api.InitRequest{Petname: v.name}); err != nil || made.Object == d.Object {
 		v.t.Errorf("another volume of that name: %+v, %v", made, err)
 	}
+}
+
+// denials denies what is not there, so that the volume goes on.
+func (v *volumeTest) denials() {
+	what := api.DenyRequest{What: wire.ExtentID{1}.String(), Extent: true, Reason: "asked to"}
+	if d, err := v.b.Deny(v.ctx(), what); err != nil || d.ID != what.What || d.Member {
+		v.t.Errorf("denied: %+v, %v", d, err)
+	}
+	all, err := v.b.Denials(v.ctx())
+	if err != nil || len(all) != 1 || all[0].ID != what.What || !all[0].Extent || all[0].Reason != what.Reason || all[0].Since.IsZero() {
+		v.t.Errorf("denials: %+v, %v", all, err)
+	}
+	if _, err := v.b.Allow(v.ctx(), what); err != nil {
+		v.t.Error(err)
+	}
+	_, err = v.b.Allow(v.ctx(), what)
+	v.fails(err, errs.NotFound, "allowed twice")
+	_, err = v.b.Deny(v.ctx(), api.DenyRequest{What: "?"})
+	v.fails(err, errs.Usage, "deny nothing")
 }

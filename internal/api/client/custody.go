@@ -41,3 +41,18 @@ func (c *Client) CheckStore(ctx context.Context) (api.StoreReport, error) {
 func (c *Client) Leave(ctx context.Context) (api.LeaveReport, error) {
 	return follow[api.LeaveReport](ctx, c, protocol.Leave, struct{}{}, nil, nil)
 }
+
+// Deny implements api.Backend.
+func (c *Client) Deny(ctx context.Context, r api.DenyRequest) (api.Denied, error) {
+	return follow[api.Denied](ctx, c, protocol.Deny, r, nil, nil)
+}
+
+// Allow implements api.Backend.
+func (c *Client) Allow(ctx context.Context, r api.DenyRequest) (api.Denied, error) {
+	return follow[api.Denied](ctx, c, protocol.Allow, r, nil, nil)
+}
+
+// Denials implements api.Backend.
+func (c *Client) Denials(ctx context.Context) ([]api.Denial, error) {
+	return get[[]api.Denial](ctx, c, protocol.Denials, nil)
+}

@@ -58,6 +58,9 @@ const (
 
 	CheckStore = "POST /v1/store/check"
 	Leave      = "POST /v1/store/leave"
+	Deny       = "POST /v1/store/denials"
+	Allow      = "DELETE /v1/store/denials"
+	Denials    = "GET /v1/store/denials"
 
 	Watch = "GET /v1/watch"
 	Proof = "GET /v1/proof"
