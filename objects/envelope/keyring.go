@@ -13,8 +13,7 @@ import (
 const (
 	VolumesMax        = 1024
 	GenesisBytesMax   = 16 << 10 // of one volume, as encoded
-	keyringFormat     = 1
-	keyringPlainMax   = VolumesMax*(GenesisBytesMax+256) + 256
+	keyringPlainMax   = VolumesMax*(GenesisBytesMax+384) + 256
 	keyringHeaderMax  = 256 // what stands around the sealed part
 	keyringSealedMax  = keyringPlainMax + 16
 	KeyringBytesMax   = keyringSealedMax + keyringHeaderMax
@@ -31,6 +30,8 @@ type Volume struct {
 	// Genesis is what the volume was founded with, encoded; opaque here.
 	Genesis          []byte
 	CreatedUnixMilli int64
+	// Retention is which versions its owner's peer keeps, by itself.
+	Retention Retention
 }
 
 // Reference returns the reference of the volume's root.
@@ -83,60 +84,12 @@ func (k *Keyring) Add(v Volume) error {
 	if len(v.Genesis) > GenesisBytesMax {
 		return errs.New("add volume", v.Petname+":", errs.Usage, fmt.Errorf("genesis of %d bytes, at most %d are allowed", len(v.Genesis), GenesisBytesMax))
 	}
+	if err := v.Retention.check(); err != nil {
+		return errs.New("add volume", v.Petname+":", errs.Usage, err)
+	}
 	if len(k.volumes) >= VolumesMax {
 		return errs.New("add volume", v.Petname+":", errs.Full, fmt.Errorf("a keyring has at most %d volumes", VolumesMax))
 	}
 	k.volumes = append(k.volumes, v)
 	return nil
-}
-
-// The encoded forms.
-type (
-	keyringRecord struct {
-		_       struct{} `cbor:",toarray"`
-		Format  uint64
-		Author  [keySize]byte
-		Volumes []volumeRecord
-	}
-	volumeRecord struct {
-		_                struct{} `cbor:",toarray"`
-		Petname          string
-		Object           wire.ObjectID
-		Root             wire.NodeID
-		RootKey          NodeKey
-		Genesis          []byte
-		CreatedUnixMilli int64
-	}
-)
-
-func (k *Keyring) encode() []byte {
-	r := keyringRecord{Format: keyringFormat, Author: k.author}
-	for _, v := range k.volumes {
-		r.Volumes = append(r.Volumes, volumeRecord{
-			Petname: v.Petname, Object: v.Object, Root: v.Root, RootKey: v.RootKey,
-			Genesis: v.Genesis, CreatedUnixMilli: v.CreatedUnixMilli,
-		})
-	}
-	return wire.Marshal(r)
-}
-
-func parseKeyring(b []byte) (*Keyring, error) {
-	var r keyringRecord
-	if err := wire.Unmarshal(b, &r, keyringPlainMax); err != nil {
-		return nil, err
-	}
-	if r.Format != keyringFormat {
-		return nil, fmt.Errorf("keyring of format %d", r.Format)
-	}
-	k := &Keyring{author: r.Author}
-	for _, v := range r.Volumes {
-		err := k.Add(Volume{
-			Petname: v.Petname, Object: v.Object, Root: v.Root, RootKey: v.RootKey,
-			Genesis: v.Genesis, CreatedUnixMilli: v.CreatedUnixMilli,
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return k, nil
 }

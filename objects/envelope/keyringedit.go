@@ -42,6 +42,26 @@ func (k *Keyring) Rename(petname, to string) (Volume, error) {
 	return v, nil
 }
 
+// Retain says which versions of a volume are kept. The error is of kind NotFound,
+// or Usage for rules that say too much.
+func (k *Keyring) Retain(petname string, r Retention) (Volume, error) {
+	v, err := k.Volume(petname)
+	if err != nil {
+		return v, err
+	}
+	if err := r.check(); err != nil {
+		return v, errs.New("retain", petname+":", errs.Usage, err)
+	}
+	k.volumes = slices.Clone(k.volumes)
+	for i := range k.volumes {
+		if k.volumes[i].Petname == petname {
+			k.volumes[i].Retention = r
+			v = k.volumes[i]
+		}
+	}
+	return v, nil
+}
+
 // Merge takes over another keyring and returns the petnames that it brought. The
 // error is of kind Conflict if this one has volumes of another user, or one of
 // the petnames means something else here; nothing is taken then.
