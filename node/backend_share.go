@@ -109,7 +109,7 @@ func (b backend) Volumes(context.Context) ([]api.Volume, error) {
 
 // line is what a list says of a volume, from memory.
 func (b backend) line(v envelope.Volume) api.Volume {
-	line := api.Volume{Petname: v.Petname, Object: v.Object.String(), Shared: !v.Own()}
+	line := api.Volume{Petname: v.Petname, Object: v.Object.String(), Shared: !v.Own(), Retention: shownRetention(v.Retention)}
 	k, known := b.ring.heads.find(v.Object)
 	if !known {
 		var err error

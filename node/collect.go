@@ -6,12 +6,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/atollnet/atoll/internal/api"
 	"github.com/atollnet/atoll/internal/errs"
 	"github.com/atollnet/atoll/internal/wire"
-	"github.com/atollnet/atoll/objects"
 	"github.com/atollnet/atoll/objects/transfer"
 )
 
@@ -28,10 +26,7 @@ func (b backend) Prune(ctx context.Context, r api.PruneRequest) (api.Pruned, err
 	if err != nil {
 		return api.Pruned{}, err
 	}
-	keep := objects.Keep{
-		Last: r.Last, Hourly: r.Hourly, Daily: r.Daily, Weekly: r.Weekly, Monthly: r.Monthly, Yearly: r.Yearly,
-		Within: time.Duration(r.WithinSeconds) * time.Second,
-	}
+	keep := keepOf(r.Retention)
 	if keep.IsEmpty() {
 		return api.Pruned{}, errs.Hint(errs.Newf("prune", r.Ref, errs.Usage, "nothing is said about what to keep"), "--keep-last 1 keeps the newest version alone")
 	}

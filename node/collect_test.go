@@ -48,7 +48,7 @@ func TestPrunedSharesAreFreed(t *testing.T) {
 	if out, err := c.user(0).Collect(t.Context(), api.CollectRequest{Ref: "home:"}); err != nil || out.Extents != 0 {
 		t.Fatalf("all versions are retained, and %+v, %v", out, err)
 	}
-	out, err := c.user(0).Prune(t.Context(), api.PruneRequest{Ref: "home:", Last: 1})
+	out, err := c.user(0).Prune(t.Context(), api.PruneRequest{Ref: "home:", Retention: api.Retention{Last: 1}})
 	if err != nil || out.Collected.Extents != 1 || out.Collected.Silent != 0 || out.Collected.FreedBytes < uint64(len(gone)) {
 		t.Fatalf("prune: %+v, %v", out, err)
 	}

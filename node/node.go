@@ -78,6 +78,7 @@ type Node struct {
 	auditing    *transfer.Fetcher // the keeper's
 	damage      damage            // on this disk
 	departure   departure
+	retention   *retention
 	listener    net.Listener
 
 	names    names
@@ -92,7 +93,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), changed: newAgenda(), turnovers: newTurnovers(), pulse: newPulse(), news: newNews()}
+	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), changed: newAgenda(), turnovers: newTurnovers(), retention: newRetention(), pulse: newPulse(), news: newNews()}
 	n.departure.patience = leavePatienceDefault
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openNames, n.openAPI} {
 		if err := step(ctx); err != nil {
@@ -238,6 +239,7 @@ func (n *Node) Run(ctx context.Context) error {
 	tasks.Go(func() error { return n.keepArchived(ctx) })
 	tasks.Go(func() error { return n.keeper.Run(ctx) })
 	tasks.Go(func() error { return n.dropExpired(ctx) })
+	tasks.Go(func() error { return n.retain(ctx) })
 	tasks.Go(func() error { return n.scrub(ctx) })
 	tasks.Go(func() error { return n.tellDamage(ctx) })
 	tasks.Go(func() error { return n.serveNames(ctx) })

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +13,8 @@ import (
 // prune is the verb prune with its flags.
 type prune struct {
 	*app
-	r      api.PruneRequest
-	within age
+	r     api.PruneRequest
+	rules rules
 }
 
 func (a *app) pruneVerb() *cobra.Command {
@@ -36,18 +33,7 @@ content count for none. Only the volume's owner can do it, and it cannot be undo
 		RunE: func(c *cobra.Command, args []string) error { return p.run(c.Context(), args[0]) },
 	}
 	f := c.Flags()
-	for _, rule := range []struct {
-		name string
-		to   *int
-		what string
-	}{
-		{"last", &p.r.Last, "the newest `N` versions"}, {"hourly", &p.r.Hourly, "the newest of each of `N` hours"},
-		{"daily", &p.r.Daily, "the newest of each of `N` days"}, {"weekly", &p.r.Weekly, "the newest of each of `N` weeks"},
-		{"monthly", &p.r.Monthly, "the newest of each of `N` months"}, {"yearly", &p.r.Yearly, "the newest of each of `N` years"},
-	} {
-		f.IntVar(rule.to, "keep-"+rule.name, 0, "keep "+rule.what)
-	}
-	f.Var(&p.within, "keep-within", "keep what is not older than a `time`, as 1y5m7d2h, counted back from the newest")
+	p.rules.flags(f)
 	f.BoolVarP(&p.r.Dry, "dry-run", "n", false, "only say what would be forgotten")
 	return c
 }
@@ -56,11 +42,8 @@ func (p *prune) run(ctx context.Context, arg string) (err error) {
 	if p.r.Ref, err = p.volumeRef(arg); err != nil {
 		return err
 	}
-	p.r.WithinSeconds = int64(time.Duration(p.within) / time.Second)
-	for _, n := range []int{p.r.Last, p.r.Hourly, p.r.Daily, p.r.Weekly, p.r.Monthly, p.r.Yearly} {
-		if n < 0 {
-			return usage("nothing can be kept %d times", n)
-		}
+	if p.r.Retention, err = p.rules.retention(); err != nil {
+		return err
 	}
 	m := p.meter("prune "+shown(p.r.Ref), 0)
 	out, err := p.peerd.Prune(api.WithObserver(ctx, m), p.r)
@@ -164,30 +147,4 @@ func (a *app) quota(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// age is a time as restic writes it: years, months, days and hours, as 1y5m7d2h.
-// A month has 30 days, a year 365.
-type age time.Duration
-
-const day = 24 * time.Hour
-
-var ageForm = regexp.MustCompile(`^(?:([0-9]{1,3})y)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?$`)
-
-func (d *age) String() string { return time.Duration(*d).String() }
-
-func (d *age) Type() string { return "age" }
-
-// Set parses a text.
-func (d *age) Set(text string) error {
-	parts := ageForm.FindStringSubmatch(text)
-	if parts == nil || text == "" {
-		return fmt.Errorf("%q is no age: write 1y5m7d2h, or a part of it", text)
-	}
-	*d = 0
-	for i, unit := range []time.Duration{365 * day, 30 * day, day, time.Hour} {
-		n, _ := strconv.Atoi("0" + parts[i+1]) // the form lets only digits through
-		*d += age(time.Duration(n) * unit)
-	}
-	return nil
 }

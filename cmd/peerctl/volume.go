@@ -33,7 +33,11 @@ func (a *app) volumes(ctx context.Context) error {
 			if v.Deleted {
 				return a.print("%-16s  deleted by its owner, object %s", v.Petname+":", v.Object)
 			}
-			return a.print("%-16s  %-6s  version %d, object %s", v.Petname+":", whose, v.Version, v.Object)
+			keeps := ""
+			if v.Retention != nil {
+				keeps = ", keeps " + retentionText(*v.Retention)
+			}
+			return a.print("%-16s  %-6s  version %d, object %s%s", v.Petname+":", whose, v.Version, v.Object, keeps)
 		})
 		if err != nil {
 			return err
@@ -44,14 +48,14 @@ func (a *app) volumes(ctx context.Context) error {
 
 func (a *app) volumeVerb() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "volume add|rm|rename|delete",
-		Short: "Name, forget or rename volumes on this peer, or delete one",
+		Use:   "volume add|rm|rename|retain|delete",
+		Short: "Name, forget or rename volumes on this peer, say what of one is kept, or delete it",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage("say what: volume add NAME REF, volume rm NAME, volume rename NAME NAME, volume delete VOLUME")
+			return usage("say what: volume add NAME REF, volume rm NAME, volume rename NAME NAME, volume retain VOLUME, volume delete VOLUME")
 		},
 	}
-	c.AddCommand(a.volumeAddVerb(), a.volumeRemoveVerb(), a.volumeDeleteVerb(), &cobra.Command{
+	c.AddCommand(a.volumeAddVerb(), a.volumeRemoveVerb(), a.volumeDeleteVerb(), a.volumeRetainVerb(), &cobra.Command{
 		Use:   "rename NAME NAME",
 		Short: "Give a volume another petname",
 		Args:  cobra.ExactArgs(2),

@@ -13,6 +13,9 @@ type Custody interface {
 	// Prune forgets the versions of a volume that are not kept, then collects.
 	// Only its owner may: errs.Refused.
 	Prune(ctx context.Context, r PruneRequest) (Pruned, error)
+	// Retain gives a volume rules of retention. Only its owner may, on a peer that
+	// has it in its keyring: errs.Refused.
+	Retain(ctx context.Context, r RetainRequest) (Retained, error)
 	// Collect releases what no retained version of a volume refers to, and has
 	// its holders free it. Only its owner may: errs.Refused.
 	Collect(ctx context.Context, r CollectRequest) (Collected, error)
@@ -23,20 +26,41 @@ type Custody interface {
 	Quota(ctx context.Context) (Quota, error)
 }
 
-// PruneRequest says which versions of a volume stay readable: the last ones,
-// and of each of so many hours, days, weeks, months and years (UTC) that have
-// versions the newest; all that are not older than a time, from the newest
-// back. The newest always stays. Nothing said is errs.Usage.
+// Retention says which versions of a volume stay readable: the last ones, and of
+// each of so many hours, days, weeks, months and years (UTC) that have versions
+// the newest; all that are not older than a time, from the newest back. The
+// newest always stays. The rules add up.
+type Retention struct {
+	Last          int   `json:"last,omitempty"`
+	Hourly        int   `json:"hourly,omitempty"`
+	Daily         int   `json:"daily,omitempty"`
+	Weekly        int   `json:"weekly,omitempty"`
+	Monthly       int   `json:"monthly,omitempty"`
+	Yearly        int   `json:"yearly,omitempty"`
+	WithinSeconds int64 `json:"within_seconds,omitempty"`
+}
+
+// PruneRequest says what is to stay. Nothing said is errs.Usage.
 type PruneRequest struct {
-	Ref           string `json:"ref"` // anything in the volume
-	Last          int    `json:"last,omitempty"`
-	Hourly        int    `json:"hourly,omitempty"`
-	Daily         int    `json:"daily,omitempty"`
-	Weekly        int    `json:"weekly,omitempty"`
-	Monthly       int    `json:"monthly,omitempty"`
-	Yearly        int    `json:"yearly,omitempty"`
-	WithinSeconds int64  `json:"within_seconds,omitempty"`
-	Dry           bool   `json:"dry,omitempty"` // only say what would be done
+	Ref string `json:"ref"` // anything in the volume
+	Retention
+	Dry bool `json:"dry,omitempty"` // only say what would be done
+}
+
+// RetainRequest gives a volume rules that its owner's peer prunes it by, once a
+// day, from now on. Nothing said takes them back: all versions stay.
+type RetainRequest struct {
+	Ref string `json:"ref"` // anything in the volume
+	Retention
+	Dry bool `json:"dry,omitempty"` // only say what would be done
+}
+
+// Retained is what came of it.
+type Retained struct {
+	Petname   string `json:"petname"`
+	Object    string `json:"object"`
+	Kept      int    `json:"kept"`      // versions, by the rules
+	Forgotten int    `json:"forgotten"` // versions that are about to be
 }
 
 // Pruned is what became of it.

@@ -63,6 +63,8 @@ type Volume struct {
 	Version   uint64 `json:"version"`             // the newest that this peer has heard of
 	Shared    bool   `json:"shared,omitempty"`    // it is somebody else's
 	Deleted   bool   `json:"deleted,omitempty"`   // its owner has deleted it
+	// Retention is which versions stay; nil: all of them. Left out of a Status.
+	Retention *Retention `json:"retention,omitempty"`
 }
 
 // PutResult is what became of a change.

@@ -31,20 +31,38 @@ func (f *Fake) Prune(ctx context.Context, r api.PruneRequest) (api.Pruned, error
 	if err != nil {
 		return api.Pruned{}, err
 	}
-	dry := r.Dry
-	r.Ref, r.Dry = "", false
-	if r == (api.PruneRequest{}) {
+	if r.Retention == (api.Retention{}) {
 		return api.Pruned{}, errs.Newf("prune", "", errs.Usage, "nothing is said about what to keep")
 	}
 	newest := int(p.volume.newest())
 	kept := min(max(r.Last, 1), newest)
 	out := api.Pruned{Object: p.volume.object, Kept: kept, Forgotten: newest - kept}
-	if dry {
+	if r.Dry {
 		return out, nil
 	}
 	out.Version = uint64(newest)
 	out.Collected, err = f.Collect(ctx, api.CollectRequest{Ref: p.volume.petname + ":"})
 	return out, err
+}
+
+// Retain implements api.Backend: the fake remembers the rules, and forgets
+// nothing.
+func (f *Fake) Retain(_ context.Context, r api.RetainRequest) (api.Retained, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.resolve(r.Ref)
+	if err != nil {
+		return api.Retained{}, err
+	}
+	newest := int(p.volume.newest())
+	kept := newest
+	if r.Retention != (api.Retention{}) {
+		kept = min(max(r.Last, 1), newest)
+	}
+	if !r.Dry {
+		p.volume.retention = r.Retention
+	}
+	return api.Retained{Petname: p.volume.petname, Object: p.volume.object, Kept: kept, Forgotten: newest - kept}, nil
 }
 
 // Collect implements api.Backend.

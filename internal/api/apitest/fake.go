@@ -45,11 +45,13 @@ type Fake struct {
 
 // volume is a volume: all its versions, from the empty one.
 type volume struct {
-	petname  string
-	object   string
-	versions []version
-	writers  map[string]string // where keys may write
-	deleted  bool
+	petname string
+	object  string
+
+	retention api.Retention
+	versions  []version
+	writers   map[string]string // where keys may write
+	deleted   bool
 }
 
 // version is a state of a volume: its nodes by path, "" being the root.

@@ -116,7 +116,11 @@ func (f *Fake) Volumes(context.Context) ([]api.Volume, error) {
 	all := []api.Volume{}
 	for _, v := range f.volumes {
 		if v.petname != "" {
-			all = append(all, api.Volume{Petname: v.petname, Object: v.object, Version: v.newest()})
+			line := api.Volume{Petname: v.petname, Object: v.object, Version: v.newest()}
+			if v.retention != (api.Retention{}) {
+				line.Retention = &v.retention
+			}
+			all = append(all, line)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.aliases)) {

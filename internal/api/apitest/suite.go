@@ -496,7 +496,7 @@ func (v *volumeTest) rest() {
 	v.denials()
 	_, err = v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/")})
 	v.fails(err, errs.Usage, "prune without a rule")
-	if p, err := v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/"), Last: 1000, Dry: true}); err != nil || p.Version != 0 || p.Kept < 1 {
+	if p, err := v.b.Prune(v.ctx(), api.PruneRequest{Ref: v.ref("/"), Retention: api.Retention{Last: 1000}, Dry: true}); err != nil || p.Version != 0 || p.Kept < 1 {
 		v.t.Errorf("prune --dry-run: %+v, %v", p, err)
 	}
 	status, err := v.b.Status(v.ctx())

@@ -27,6 +27,11 @@ func (c *Client) DeleteVolume(ctx context.Context, r api.DeleteVolumeRequest) (a
 	return follow[api.DeletedVolume](ctx, c, protocol.DeleteVolume, r, nil, nil)
 }
 
+// Retain implements api.Backend.
+func (c *Client) Retain(ctx context.Context, r api.RetainRequest) (api.Retained, error) {
+	return follow[api.Retained](ctx, c, protocol.Retain, r, nil, nil)
+}
+
 // Quota implements api.Backend.
 func (c *Client) Quota(ctx context.Context) (api.Quota, error) {
 	return get[api.Quota](ctx, c, protocol.Quota, nil)

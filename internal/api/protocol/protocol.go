@@ -55,6 +55,7 @@ const (
 	Quota    = "GET /v1/quota"
 
 	DeleteVolume = "DELETE /v1/volume"
+	Retain       = "POST /v1/volume/retention"
 
 	CheckStore = "POST /v1/store/check"
 	Leave      = "POST /v1/store/leave"

@@ -101,6 +101,7 @@ func Handler(b api.Backend) http.Handler {
 	m.Handle(protocol.Prune, stream(plain(b.Prune)))
 	m.Handle(protocol.Collect, stream(plain(b.Collect)))
 	m.Handle(protocol.Quota, ask(b.Quota))
+	m.Handle(protocol.Retain, stream(plain(b.Retain)))
 	m.Handle(protocol.DeleteVolume, stream(plain(b.DeleteVolume)))
 	m.Handle(protocol.CheckStore, stream(without(b.CheckStore)))
 	m.Handle(protocol.Leave, stream(without(b.Leave)))
