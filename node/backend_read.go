@@ -249,21 +249,21 @@ func (b backend) Check(ctx context.Context, r api.CheckRequest) (api.CheckReport
 	report.Rebuilt, report.Replayed = rebuilt, replayed
 	b.figures(v.Object, &report)
 	if r.Verify && (errs.KindOf(err) == errs.TooFew || errs.KindOf(err) == errs.Damaged) {
-		problem(&report, report.Path, errs.KindOf(err), err.Error())
+		problem(&report, api.CheckProblem{Path: report.Path, Kind: errs.KindOf(err).String(), Message: err.Error()})
 		err = nil
 	}
 	if err != nil {
 		return report, err
 	}
 	if unarchived && !b.alone() {
-		problem(&report, "/", errs.TooFew, "the newest versions of the volume's tree are not archived yet")
+		problem(&report, api.CheckProblem{Path: "/", Tree: true, Kind: errs.TooFew.String(), Message: "the newest versions of the volume's tree are not archived yet"})
 	}
 	return report, err
 }
 
-func problem(report *api.CheckReport, path api.Path, kind errs.Kind, message string) {
+func problem(report *api.CheckReport, p api.CheckProblem) {
 	report.Healthy = false
-	report.Problems = append(report.Problems, api.CheckProblem{Path: path, Kind: kind.String(), Message: message})
+	report.Problems = append(report.Problems, p)
 }
 
 func checkReport(v seen, h objects.Health) api.CheckReport {
@@ -298,7 +298,7 @@ func problems(x objects.ExtentHealth) []api.CheckProblem {
 	}
 	files := x.Files
 	if x.Tree {
-		files = []string{""}
+		files, p.Tree = []string{""}, true
 		p.Message = "the volume's own tree: " + p.Message
 	}
 	var all []api.CheckProblem

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -28,6 +29,9 @@ func (b backend) denied(ctx context.Context, what string, isExtent bool) (store.
 		return store.Denied{Kind: store.DeniedObject, ID: object}, nil
 	}
 	_, p, err := b.place(ctx, what, false)
+	if errs.KindOf(err) == errs.Usage {
+		err = errs.Hint(errs.New("deny", what, errs.Usage, errors.New("neither an object's id nor a reference")), "peerctl quota lists the objects that have shares here")
+	}
 	return store.Denied{Kind: store.DeniedObject, ID: p.Object}, err
 }
 

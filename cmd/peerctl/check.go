@@ -158,6 +158,24 @@ func weakest(extents []api.ExtentReport) (w api.ExtentReport, ok bool) {
 	return w, len(extents) > 0
 }
 
+// sufferers says how much suffers: a file may have many extents.
+func sufferers(problems []api.CheckProblem) string {
+	files, tree := make(map[api.Path]bool), false
+	for _, p := range problems {
+		tree = tree || p.Tree
+		if !p.Tree {
+			files[p.Path] = true
+		}
+	}
+	switch {
+	case len(files) == 0:
+		return "the volume's own tree suffers"
+	case tree:
+		return count(len(files), "file", "files") + " and the volume's own tree suffer"
+	}
+	return count(len(files), "file suffers", "files suffer")
+}
+
 // verdict returns the error that a report stands for.
 func verdict(ref string, r api.CheckReport) error {
 	if r.Healthy && len(r.Problems) == 0 {
@@ -169,7 +187,7 @@ func verdict(ref string, r api.CheckReport) error {
 			kind = errs.Damaged
 		}
 	}
-	err := errs.Newf("check", shown(ref), kind, "not healthy; %s", count(len(r.Problems), "file suffers", "files suffer"))
+	err := errs.Newf("check", shown(ref), kind, "not healthy; %s", sufferers(r.Problems))
 	if kind == errs.Damaged {
 		return errs.Hint(err, "put the files that are named again from where you have them; earlier versions may be whole")
 	}

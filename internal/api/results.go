@@ -138,6 +138,7 @@ type ExtentReport struct {
 // CheckProblem is a file that suffers.
 type CheckProblem struct {
 	Path    Path   `json:"path"`
+	Tree    bool   `json:"tree,omitempty"` // it is the volume's own tree that suffers, not a file
 	Extent  string `json:"extent,omitempty"`
 	Kind    string `json:"kind"` // errs.Kind's name: "too-few", "damaged"
 	Message string `json:"message"`
