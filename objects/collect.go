@@ -26,6 +26,9 @@ type Forgotten struct {
 // how many. Only the owner may; the error is of kind Refused for others.
 func (g *Gateway) Prune(ctx context.Context, object wire.ObjectID, keep Keep, dry bool) (f Forgotten, err error) {
 	s, err := g.Newest(ctx, object)
+	if err == nil && !dry {
+		s, err = g.dropLeft(ctx, s)
+	}
 	if err != nil {
 		return f, err
 	}
@@ -61,6 +64,9 @@ func (g *Gateway) Prune(ctx context.Context, object wire.ObjectID, keep Keep, dr
 // Only the owner may; the error is of kind Refused for others.
 func (g *Gateway) Collect(ctx context.Context, object wire.ObjectID) (released []transfer.Source, v wire.Version, err error) {
 	s, err := g.Newest(ctx, object)
+	if err == nil {
+		s, err = g.dropLeft(ctx, s)
+	}
 	if err != nil {
 		return nil, 0, err
 	}

@@ -140,9 +140,9 @@ func (f *fileWriter) appendPending() {
 	}
 	under := f.under
 	for blocks := range slices.Chunk(f.pending, wholeBlocksMax) {
-		f.w.then(func(wire.Version) update.Clause {
+		f.w.ask(asked{grows: under, make: func(wire.Version) update.Clause {
 			return update.Clause{Actions: []update.Action{update.Append(under, refsOf(blocks))}}
-		})
+		}})
 	}
 	f.pending = nil
 }
@@ -162,9 +162,9 @@ func (f *fileWriter) publish(entry entryChange) error {
 			return err
 		}
 	}
-	f.w.then(func(applied wire.Version) update.Clause {
+	f.w.ask(asked{names: f.under, make: func(applied wire.Version) update.Clause {
 		return update.Clause{Predicates: entry.predicates, Actions: f.actions(entry, applied)}
-	})
+	}})
 	return nil
 }
 

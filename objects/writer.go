@@ -27,12 +27,19 @@ type block struct {
 // version in which an earlier change was applied is handed to it.
 type change func(applied wire.Version) update.Clause
 
+// asked is a change with the file that it is about, if that has no name yet.
+type asked struct {
+	make  change
+	grows wire.NodeID // it gets blocks
+	names wire.NodeID // it gets a name
+}
+
 // group is the blocks that travel in one extent, and the changes that wait for
 // it.
 type group struct {
 	extent  *extentWriter
 	blocks  []*block
-	changes []change
+	changes []asked
 	barrier bool          // changes need those of earlier groups to be applied
 	stored  chan struct{} // closed when result or err is there
 	result  transfer.Stored
@@ -54,8 +61,9 @@ type writer struct {
 	groups chan *group
 	// The committer's until finish. An extent goes with the first update that
 	// refers to it: the ring keeps none that nothing refers to.
-	unsent map[wire.ExtentID]update.NewExtent
-	report Report
+	unsent   map[wire.ExtentID]update.NewExtent
+	nameless nameless
+	report   Report
 }
 
 // Report says what a change of a volume came to.
@@ -72,7 +80,7 @@ func (g *Gateway) newWriter(ctx context.Context, object wire.ObjectID) *writer {
 	w := &writer{
 		g: g, object: object, ids: nodeIDs{random: g.Random}, ctx: ctx, parts: parts,
 		groups: make(chan *group, extentsClosing),
-		unsent: make(map[wire.ExtentID]update.NewExtent),
+		unsent: make(map[wire.ExtentID]update.NewExtent), nameless: newNameless(),
 		report: Report{Holders: make(map[wire.PeerID]bool)},
 	}
 	w.open = w.newGroup()
@@ -96,7 +104,10 @@ func (w *writer) add(sealed []byte, ref update.BlockRef) (*block, error) {
 }
 
 // then asks for a change after everything added so far.
-func (w *writer) then(c change) { w.open.changes = append(w.open.changes, c) }
+func (w *writer) then(c change) { w.ask(asked{make: c}) }
+
+// ask is then for a file that has no name yet.
+func (w *writer) ask(a asked) { w.open.changes = append(w.open.changes, a) }
 
 // full reports whether the open extent takes no further block, so that roll
 // must be called before the next add.
@@ -146,6 +157,9 @@ func (w *writer) finish(cause error) (Report, error) {
 	if err := w.parts.Wait(); err != nil {
 		cause = err
 	}
+	if cause != nil {
+		w.dropLeft()
+	}
 	return w.report, cause
 }
 
@@ -175,8 +189,8 @@ func (w *writer) commitGroup(g *group, b *batch) error {
 		}
 	}
 	w.place(g)
-	for _, c := range g.changes {
-		if err := w.ask(b, c(w.report.Version)); err != nil {
+	for _, a := range g.changes {
+		if err := w.gather(b, a); err != nil {
 			return err
 		}
 	}
@@ -200,9 +214,10 @@ func (w *writer) place(g *group) {
 	w.report.Missing += len(g.result.Missing)
 }
 
-// ask adds a change and the extents that it needs to the batch, after having
+// gather adds a change and the extents that it needs to the batch, after having
 // the batch ordered if all would not fit in one update.
-func (w *writer) ask(b *batch, c update.Clause) error {
+func (w *writer) gather(b *batch, a asked) error {
+	c := a.make(w.report.Version)
 	needed, bytes := w.needed(c), len(wire.Marshal(c))
 	for _, id := range needed {
 		bytes += len(wire.Marshal(w.unsent[id]))
@@ -216,6 +231,8 @@ func (w *writer) ask(b *batch, c update.Clause) error {
 		b.extents = append(b.extents, w.unsent[id])
 		delete(w.unsent, id)
 	}
+	c.Predicates = append(slices.Clip(c.Predicates), w.nameless.names(a.names)...)
+	w.nameless.ask(a, c)
 	b.add(c, bytes)
 	return nil
 }
@@ -247,6 +264,7 @@ func (w *writer) flush(b *batch) error {
 		return nil
 	}
 	ordered, err := w.g.submit(w.ctx, w.object, b)
+	w.nameless.ordered(err)
 	if err != nil {
 		return err
 	}

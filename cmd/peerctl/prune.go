@@ -75,7 +75,8 @@ func (a *app) gcVerb() *cobra.Command {
 		Short: "Have holders free what a volume does not need any more",
 		Long: `Release the extents that no retained version of a volume refers to, and have their
 holders free them: within minutes those that answer, when their leases run out the
-others. Without VOLUME it is home:. prune does this too.`,
+others. What puts of large files have left that were cut off more than a day ago goes
+too. Without VOLUME it is home:. prune does this too.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			arg := "home:"
