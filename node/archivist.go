@@ -117,7 +117,8 @@ func (n *Node) addAll() bool {
 }
 
 // archiveSoon has the leader of a ring archive, and the other members take over
-// what it has archived; one that waits in vain archives itself.
+// what it has archived; one that waits in vain takes over what was published last
+// and archives the rest itself.
 func (n *Node) archiveSoon(ctx context.Context, object wire.ObjectID, ticks int) error {
 	k, here, err := n.ring.local(object)
 	if err != nil || !here {
@@ -133,7 +134,24 @@ func (n *Node) archiveSoon(ctx context.Context, object wire.ObjectID, ticks int)
 		}
 		return err
 	}
+	if ticks >= archivePatience {
+		if err := n.adoptPublished(ctx, object); err != nil {
+			n.log.Debug("taking over the published archive", "object", object.String(), "error", err)
+		}
+	}
 	return n.ring.archiveHere(ctx, object)
+}
+
+// adoptPublished takes over what a head record in the DHT says is archived: the
+// leader may have archived and published, and be gone.
+func (n *Node) adoptPublished(ctx context.Context, object wire.ObjectID) error {
+	ctx, cancel := context.WithTimeout(ctx, archiveTick)
+	defer cancel()
+	k, err := n.ring.lookup(ctx, object)
+	if err != nil || isDeleted(k.head) {
+		return err
+	}
+	return n.takeOver(ctx, object, k.head.Hint)
 }
 
 // adopt takes over what another member has archived.
@@ -149,7 +167,12 @@ func (n *Node) adopt(ctx context.Context, object wire.ObjectID, from wire.PeerID
 		return err
 	}
 	n.ring.catchUp(object, head, verified)
-	hint, err := archive.ParseHint(head.Hint)
+	return n.takeOver(ctx, object, head.Hint)
+}
+
+// takeOver takes over the archive that a hint leads to.
+func (n *Node) takeOver(ctx context.Context, object wire.ObjectID, encoded []byte) error {
+	hint, err := archive.ParseHint(encoded)
 	if err != nil {
 		return err
 	}

@@ -110,10 +110,7 @@ func (b backend) isUnarchived(ctx context.Context, object wire.ObjectID) (bool, 
 		}
 	}
 	// The member that archived it may have died since; its head lies in the DHT.
-	if k, err = b.ring.lookup(ctx, object); err != nil {
-		return true, context.Cause(ctx)
-	}
-	if err := b.ring.archiver.Adopt(ctx, object, b.fetcher, k.export().Hint); err != nil {
+	if err := b.adoptPublished(ctx, object); err != nil {
 		return true, context.Cause(ctx)
 	}
 	return b.ring.archiver.Pending(object)

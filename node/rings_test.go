@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,43 @@ func TestWhatTheLeaderArchivedTheOthersTakeOver(t *testing.T) {
 		if pending, err := n.ring.archiver.Pending(object); pending || err != nil {
 			t.Errorf("member %d: pending %v, %v", m, pending, err)
 		}
+	}
+}
+
+// What a leader archived and published is not archived again when it has gone.
+func TestWhatADeadLeaderPublishedIsTakenOver(t *testing.T) {
+	c := newCluster(t, 7)
+	object, _ := c.init(0, 4)
+	members := c.members(0, object)
+	for _, name := range []string{"a", "b"} { // archived again, they would lie on other holders
+		r, err := c.user(0).Put(t.Context(), api.PutRequest{Dest: "home:/" + name, Mode: 0o644}, strings.NewReader(name))
+		if err != nil || r.State != api.Archived {
+			t.Fatalf("put: %v, %v", r.State, err)
+		}
+	}
+	leader := slices.IndexFunc(members, func(m int) bool {
+		pending, err := c.nodes[m].ring.archiver.Pending(object)
+		return err == nil && !pending
+	})
+	if leader < 0 {
+		t.Fatal("no member has archived it")
+	}
+	published, err := c.nodes[members[leader]].ring.archiver.Hint(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heir := c.nodes[members[(leader+1)%len(members)]]
+	c.until("the heir has the version", func() bool {
+		k, here, err := heir.ring.local(object)
+		return err == nil && here && k.verified.Decision.Version == 2
+	})
+	c.stop(members[leader])
+	if err := heir.archiveSoon(t.Context(), object, archivePatience); err != nil {
+		t.Fatal(err)
+	}
+	hint, err := heir.ring.archiver.Hint(object)
+	if err != nil || !reflect.DeepEqual(hint.Extents, published.Extents) {
+		t.Errorf("archived as %v, published was %v, %v", hint, published, err)
 	}
 }
 
