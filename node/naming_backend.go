@@ -360,7 +360,7 @@ func (b backend) NameResolve(ctx context.Context, r api.NameResolveRequest) (api
 	} else {
 		a = b.names.resolver.Resolve(ctx, name, rtype)
 	}
-	return exportAnswer(name, rtype, a), nil
+	return exportAnswer(name, rtype, a.Checked()), nil
 }
 
 // typeOf parses "A" and "TYPE65400".

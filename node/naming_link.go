@@ -101,7 +101,7 @@ func (n *Node) named(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	a := n.names.resolver.Resolve(ctx, linkLabel+"."+full, dns.TypeTXT)
+	a := n.names.resolver.Resolve(ctx, linkLabel+"."+full, dns.TypeTXT).Checked()
 	if a.Rcode == dns.RcodeServerFailure || a.Rcode == dns.RcodeRefused {
 		why := dns.RcodeToString[a.Rcode]
 		if a.Extra != nil {

@@ -214,7 +214,7 @@ func (b backend) registration(name string, z owner.Zone) registration {
 // register asks the peer that the parent's zone names.
 func (b backend) register(ctx context.Context, r registration) error {
 	parent := parentOf(r.Name)
-	a := b.names.resolver.Resolve(ctx, registrarLabel+"."+parent, dns.TypeTXT)
+	a := b.names.resolver.Resolve(ctx, registrarLabel+"."+parent, dns.TypeTXT).Checked()
 	var peer wire.PeerID
 	found := false
 	for _, rr := range a.Answer {

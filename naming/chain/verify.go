@@ -160,7 +160,7 @@ func (l *Link) Trusted(ds []dns.RR) (all []*dns.DNSKEY, err error) {
 	var entry []*dns.DNSKEY
 	for _, rr := range l.Keys.RRs {
 		k, ok := rr.(*dns.DNSKEY)
-		if !ok || k.Protocol != 3 || k.Flags&dns.ZONE == 0 || k.Flags&dns.REVOKE != 0 || !known(k.Algorithm) {
+		if !ok || k.Protocol != 3 || k.Flags&dns.ZONE == 0 || k.Flags&dns.REVOKE != 0 || !Known(k.Algorithm) {
 			continue
 		}
 		if all = append(all, k); k.Algorithm == l.Keys.Sig.Algorithm && k.KeyTag() == l.Keys.Sig.KeyTag && named(k, ds) {
@@ -173,8 +173,8 @@ func (l *Link) Trusted(ds []dns.RR) (all []*dns.DNSKEY, err error) {
 	return all, l.Keys.SignedBy(l.Zone(), entry)
 }
 
-// known reports whether an algorithm is one that may be relied on.
-func known(algorithm uint8) bool {
+// Known reports whether an algorithm is one that may be relied on.
+func Known(algorithm uint8) bool {
 	switch algorithm {
 	case dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519:
 		return true
@@ -199,7 +199,7 @@ func named(k *dns.DNSKEY, ds []dns.RR) bool {
 // SignedBy reports why the set is not signed by one of the keys of the zone: at
 // most sameTagMax signatures are computed. It does not look at times.
 func (s *Set) SignedBy(zone string, keys []*dns.DNSKEY) error {
-	if dns.CanonicalName(s.Sig.SignerName) != zone || !dns.IsSubDomain(zone, s.Name()) || !known(s.Sig.Algorithm) {
+	if dns.CanonicalName(s.Sig.SignerName) != zone || !dns.IsSubDomain(zone, s.Name()) || !Known(s.Sig.Algorithm) {
 		return fmt.Errorf("%w: %s is not signed by its zone", ErrBogus, s.Name())
 	}
 	tried := 0

@@ -13,6 +13,7 @@ type Answer struct {
 	Answer    []dns.RR // with their RRSIGs
 	Authority []dns.RR // SOA and NSEC3 of a "no", with RRSIGs
 	Secure    bool     // all of it was checked back to an anchor
+	Bogus     bool     // its zone has signed something else: only for who asks not to check
 	Aging     bool     // its times to live run from when it was fetched
 	Stale     bool     // it is older than it should be: its source cannot be reached
 	Extra     *Extra   // what else the client should know; may be nil
@@ -21,6 +22,15 @@ type Answer struct {
 	Refresh, Until time.Time
 	// Trace tells the way, if it was asked for.
 	Trace []Step
+}
+
+// Checked is the answer for who does not check it himself: one that is bogus is a
+// failure (RFC 4035 section 5.5).
+func (a Answer) Checked() Answer {
+	if a.Bogus {
+		a.Rcode, a.Answer, a.Authority = dns.RcodeServerFailure, nil, nil
+	}
+	return a
 }
 
 // Extra is an extended DNS error (RFC 8914).
@@ -51,7 +61,7 @@ const failureTTL = 2 * time.Second
 // join adds what a later step of a chain of aliases brought.
 func (a *Answer) join(b Answer) {
 	a.Rcode, a.Answer, a.Authority = b.Rcode, append(a.Answer, b.Answer...), append(a.Authority, b.Authority...)
-	a.Secure, a.Stale = a.Secure && b.Secure, a.Stale || b.Stale
+	a.Secure, a.Stale, a.Bogus = a.Secure && b.Secure, a.Stale || b.Stale, a.Bogus || b.Bogus
 	if b.Extra != nil {
 		a.Extra = b.Extra
 	}

@@ -86,6 +86,9 @@ func (s *Server) reply(ctx context.Context, m *dns.Msg, from netip.Addr, how way
 		r.Rcode = dns.RcodeNotImplemented
 	default:
 		a := s.config.Resolver.Resolve(ctx, q.Name, q.Qtype)
+		if !m.CheckingDisabled {
+			a = a.Checked()
+		}
 		s.compose(r, m, a)
 		s.keep(m, r, a)
 	}

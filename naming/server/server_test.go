@@ -57,6 +57,9 @@ func (b *book) Resolve(ctx context.Context, name string, qtype uint16) resolver.
 	case name == "old.test.":
 		a.Stale, a.Extra = true, &resolver.Extra{Code: dns.ExtendedErrorCodeStaleAnswer, Text: "old"}
 		a.Answer = []dns.RR{&dns.A{Hdr: h, A: net.IPv4(192, 0, 2, 8)}}
+	case name == "forged.test.":
+		a.Secure, a.Bogus, a.Extra = false, true, &resolver.Extra{Code: dns.ExtendedErrorCodeDNSBogus, Text: "bogus"}
+		a.Answer = []dns.RR{&dns.A{Hdr: h, A: net.IPv4(192, 0, 2, 66)}}
 	case name == "broken.test.":
 		a = resolver.Answer{Rcode: dns.RcodeServerFailure, Extra: &resolver.Extra{Code: dns.ExtendedErrorCodeDNSBogus, Text: "bogus"}, Refresh: now, Until: now}
 	default:
@@ -156,6 +159,8 @@ func TestAnswers(t *testing.T) {
 		{"tcp-tls", question("big.test.", dns.TypeTXT), "NOERROR " + many},
 		{"udp", question("old.test.", dns.TypeA, edns(1232, false)), "NOERROR A/30 edns ede3"},
 		{"udp", question("broken.test.", dns.TypeA, edns(1232, false)), "SERVFAIL edns ede6"},
+		{"udp", question("forged.test.", dns.TypeA, edns(1232, false)), "SERVFAIL edns ede6"},
+		{"udp", question("forged.test.", dns.TypeA, edns(1232, false), func(m *dns.Msg) { m.CheckingDisabled = true }), "NOERROR A/300 edns ede6"},
 		{"udp", question("www.test.", dns.TypeANY), "NOERROR HINFO/3600"},
 		{"udp", question("www.test.", dns.TypeAXFR), "REFUSED"},
 		{"udp", question("www.test.", dns.TypeA, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }), "REFUSED"},

@@ -80,15 +80,15 @@ func (k *Keeper) Exchange(ctx context.Context, name string, qtype uint16) resolv
 		defer cancel()
 	}
 	a := k.wait(ctx, q)
-	if usable && a.Rcode == dns.RcodeServerFailure {
+	if usable && !worthKeeping(a) {
 		return stale(old, now)
 	}
 	return k.aged(a, k.now())
 }
 
 // worthKeeping reports whether an answer may be given when it is old: a failure may
-// not.
-func worthKeeping(a resolver.Answer) bool { return a.Rcode != dns.RcodeServerFailure }
+// not, nor what its zone did not sign.
+func worthKeeping(a resolver.Answer) bool { return a.Rcode != dns.RcodeServerFailure && !a.Bogus }
 
 func stale(a resolver.Answer, now time.Time) resolver.Answer {
 	a.Stale, a.Aging, a.Secure = true, false, false // its signatures may have ended too

@@ -21,7 +21,13 @@ const (
 	signaturesMax = 4
 )
 
-var errUnsigned = errors.New("not signed")
+var (
+	errUnsigned = errors.New("not signed")
+	// errForged: the keys of the zone are trusted, and it has not signed this. An
+	// answer whose signatures are left out, or over, is not said to be: there are
+	// resolvers that leave them out, and clocks that are wrong.
+	errForged = errors.New("its signatures are wrong")
+)
 
 // prover finds what proves an answer, by asking the same resolvers for the keys
 // and delegations of the zones above it.
@@ -66,6 +72,9 @@ func (p *prover) prove(ctx context.Context, name string, qtype uint16, a resolve
 			c.Answer = append(c.Answer, s)
 			break
 		}
+		if p.isForged(a.Answer, name, kind, zone) {
+			return nil, chain.Result{}, fmt.Errorf("%s: %w", name, errForged)
+		}
 	}
 	found := len(c.Answer) > 0
 	for _, rr := range a.Authority {
@@ -100,6 +109,29 @@ func signer(name string, qtype uint16, a resolver.Answer) (zone string, ok bool)
 		}
 	}
 	return "", false
+}
+
+// isForged reports whether a set that no trusted key of its zone has signed says
+// that one has, now, in a way that can be checked.
+func (p *prover) isForged(rrs []dns.RR, name string, kind uint16, zone string) bool {
+	records, signatures := 0, 0
+	for _, rr := range rrs {
+		h := rr.Header()
+		if dns.CanonicalName(h.Name) != name || h.Class != dns.ClassINET {
+			continue
+		}
+		sig, ok := rr.(*dns.RRSIG)
+		switch {
+		case !ok && h.Rrtype == kind:
+			records++
+		case !ok || sig.TypeCovered != kind:
+		case dns.CanonicalName(sig.SignerName) != zone || !chain.Known(sig.Algorithm) || chain.InTime(sig, p.now(), 0) != nil:
+			return false // it is of another zone, or cannot be checked
+		default:
+			signatures++
+		}
+	}
+	return records > 0 && records <= chain.SetRecordsMax && signatures > 0 && signatures <= signaturesMax && dns.IsSubDomain(zone, name)
 }
 
 // pick returns the set of a name and type with a signature that is good now.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,6 +58,8 @@ const (
 	sharesBurst     = 20
 	putsAtOnce      = 2
 	putMax          = 10 * time.Second
+	// bogusTTL is for how long an answer with wrong signatures is remembered.
+	bogusTTL = 10 * time.Second
 	// countedMax bounds the questions that are remembered as fetched once.
 	countedMax = 1 << 14
 )
@@ -192,11 +195,23 @@ func (s *Sharer) fetch(ctx context.Context, name string, qtype uint16) resolver.
 	ctx, cancel := context.WithTimeout(ctx, proveMax)
 	defer cancel()
 	c, r, err := s.prover.prove(ctx, name, qtype, a)
+	if errors.Is(err, errForged) {
+		return forged(a, err, s.now())
+	}
 	if err != nil {
 		return a
 	}
 	s.share(c)
 	return answerOf(r, s.now())
+}
+
+// forged marks an answer that its zone did not give. It is asked again soon: the
+// zone may have made a mistake, or somebody on the way.
+func forged(a resolver.Answer, why error, now time.Time) resolver.Answer {
+	a.Bogus, a.Secure = true, false
+	a.Extra = &resolver.Extra{Code: dns.ExtendedErrorCodeDNSBogus, Text: why.Error()}
+	a.Refresh, a.Until = now.Add(bogusTTL), now.Add(bogusTTL)
+	return a
 }
 
 // answerOf makes a proved answer the resolver's.
