@@ -38,8 +38,9 @@ type Entry struct {
 	Data  string // in the form of master files
 }
 
-// probe is an origin that no name of a user's lies below.
-const probe = "origin.invalid."
+// probe is an origin that no name of a user's lies below, as long as a
+// self-certifying one: what fits below it fits below each zone's own name.
+const probe = "origin-as-long-as-a-self-certifying-name-of-some-zones.invalid."
 
 // NewEntry returns an entry in its one form: owner in lower case, type and data
 // as this package writes them. The error matches ErrEntry.

@@ -195,3 +195,30 @@ func FuzzMaster(f *testing.F) {
 		}
 	})
 }
+
+// An owner that is accepted can be published under the zone's own name, which is
+// long.
+func TestOwnersFitBelowSelfCertifyingNames(t *testing.T) {
+	origin := naming.SelfName(wire.PublicKey{1})
+	if len(probe) != len(origin) {
+		t.Fatalf("the probe has %d bytes, a zone's name %d", len(probe), len(origin))
+	}
+	label := strings.Repeat("a", 63)
+	left := 255 - 1 - len(origin) - 2*64 // of wire form, for the first label and its length
+	for bytes, fits := range map[int]bool{left - 1: true, left: false} {
+		if bytes < 1 {
+			t.Fatalf("a label of %d bytes", bytes)
+		}
+		owner := strings.Repeat("b", bytes) + "." + strings.Join([]string{label, label}, ".")
+		e, err := NewEntry(owner, 300, "A", "192.0.2.1")
+		if (err == nil) != fits {
+			t.Errorf("a first label of %d bytes: %v", bytes, err)
+		}
+		if err == nil {
+			_, err = e.RR(origin)
+		}
+		if fits && err != nil {
+			t.Error(err)
+		}
+	}
+}
