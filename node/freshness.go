@@ -149,6 +149,7 @@ func (r *ring) confirm(ctx context.Context, object wire.ObjectID, k known) (know
 			return k, errEpoch
 		}
 		r.heads.commit(object, *newest)
+		r.expose(ctx, object)
 		r.heads.note(object, func(k *known) { k.leader = ring.Leader(newest.View) })
 	}
 	r.heads.note(object, func(k *known) {

@@ -18,10 +18,12 @@ const headsMax = 1024
 type known struct {
 	head     bft.Head // with its hint
 	verified bft.Verified
-	proven   time.Time   // when 2f+1 members were last asked that all had no newer one; zero: never
-	asked    time.Time   // when the ring was last asked for a newer one; zero: never
-	leader   int         // the member that is likely to lead
-	reader   wire.PeerID // the member that has given nodes last
+	proven   time.Time     // when 2f+1 members were last asked that all had no newer one; zero: never
+	asked    time.Time     // when the ring was last asked for a newer one; zero: never
+	leader   int           // the member that is likely to lead
+	reader   wire.PeerID   // the member that has given nodes last
+	fork     *bft.Evidence // that its ring has certified two decisions on one version; nil: it is not known to
+	told     bool          // of that
 }
 
 // heads are the newest heads that this gateway has seen. They never go back.
@@ -59,12 +61,18 @@ func (h *heads) learn(object wire.ObjectID, head bft.Head, v bft.Verified) known
 	defer h.mu.Unlock()
 	at := h.at(object)
 	order := bft.Compare(v, at.verified)
+	if order == 0 && at.verified.Epoch > 0 {
+		at.forked(head.Commit)
+	}
 	if at.verified.Epoch == 0 || order > 0 {
 		if at.verified.Ring.ID() != v.Ring.ID() {
 			at.leader = v.Ring.Leader(0)
 		}
 		if len(head.Hint) == 0 {
 			head.Hint = at.head.Hint
+		}
+		if at.verified.Epoch != v.Epoch {
+			at.fork, at.told = nil, false
 		}
 		at.head, at.verified = head, v
 		h.newer(object)
@@ -83,7 +91,11 @@ func (h *heads) commit(object wire.ObjectID, c bft.Certificate) {
 		return // forgotten meanwhile: a certificate alone leads to no ring
 	}
 	at := h.at(object)
-	if c.Decision.Ring != at.verified.Ring.ID() || c.Decision.Version <= at.verified.Decision.Version {
+	if c.Decision.Ring != at.verified.Ring.ID() {
+		return
+	}
+	at.forked(&c)
+	if c.Decision.Version <= at.verified.Decision.Version {
 		return
 	}
 	at.head.Commit = &c

@@ -154,6 +154,7 @@ func (r *ring) submitTo(ctx context.Context, m wire.PeerID, object wire.ObjectID
 			return o, memberError("order update", object, err)
 		}
 		r.heads.commit(object, reply.Certificate)
+		r.expose(ctx, object)
 		return ringnet.Ordered{Certificate: reply.Certificate, Outcome: reply.Outcome, Proof: reply.Proof}, nil
 	}
 	o, err = ringnet.Ask[ringnet.Ordered](ctx, r.calls, m, ringnet.KindSubmit, ringnet.Submit{Object: object, Update: signed})
@@ -170,6 +171,7 @@ func (r *ring) submitTo(ctx context.Context, m wire.PeerID, object wire.ObjectID
 		return o, errs.New("order update", m.String(), errs.NoQuorum, err)
 	}
 	r.heads.commit(object, o.Certificate)
+	r.expose(ctx, object)
 	return o, nil
 }
 

@@ -119,6 +119,7 @@ func (r *ring) keep(ctx context.Context, object wire.ObjectID, value []byte, hea
 	if after.verified.Epoch > before.verified.Epoch {
 		r.newRing(object)
 	}
+	r.expose(ctx, object)
 	if bft.Compare(after.verified, before.verified) > 0 {
 		if err := r.dht.SawHead(ctx, object, value); err != nil {
 			return known{}, errs.Wrap("remember head", object.String(), err)

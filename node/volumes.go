@@ -115,6 +115,14 @@ func (v *volumes) edit(do func(*envelope.Keyring) error) error {
 // place finds what a REF names, making home: at first use where a change is
 // meant.
 func (n *Node) place(ctx context.Context, ref string, create bool) (envelope.Target, objects.Place, error) {
+	t, p, err := n.placeOf(ctx, ref, create)
+	if err == nil {
+		n.ring.warn(ctx, p.Object)
+	}
+	return t, p, err
+}
+
+func (n *Node) placeOf(ctx context.Context, ref string, create bool) (envelope.Target, objects.Place, error) {
 	t, err := envelope.ParseTarget(ref)
 	if err != nil {
 		return t, objects.Place{}, err

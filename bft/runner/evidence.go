@@ -25,6 +25,27 @@ func (h *Host) Evidence(object wire.ObjectID) (all []bft.Evidence, err error) {
 	return all, err
 }
 
+// WitnessedMax is how many pieces of evidence a peer keeps in all, when some are of
+// rings that it is not in.
+const WitnessedMax = 4096
+
+// Witness keeps evidence about a ring, whether this peer is in it or not, as long
+// as there is room. The error matches bft.ErrEvidence if it shows nothing.
+func (h *Host) Witness(e bft.Evidence) error {
+	return h.Store.Update(func(w kv.Writer) error {
+		kept := 0
+		prefix := []byte{'r', keyEvidence}
+		err := w.Scan(prefix, prefix, true, func(_, _ []byte) (bool, error) {
+			kept++
+			return kept < WitnessedMax, nil
+		})
+		if err != nil || kept >= WitnessedMax {
+			return err
+		}
+		return putEvidence(w, e)
+	})
+}
+
 // putEvidence keeps the first evidence that names those members of that ring, as
 // long as there is room.
 func putEvidence(w kv.Writer, e bft.Evidence) error {
