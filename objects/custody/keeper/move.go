@@ -14,6 +14,12 @@ import (
 // reports whether it did. The share stays at its old holder until the lease
 // there runs out, since it is not renewed; nothing is deleted.
 func (k *Keeper) move(ctx context.Context, next *int) bool {
+	k.mu.Lock()
+	none := len(k.order) == 0
+	k.mu.Unlock()
+	if none {
+		return false // to look at all peers is dear
+	}
 	candidates := k.candidates()
 	k.mu.Lock()
 	e, share, holders := k.nextMove(next, len(candidates))
