@@ -57,6 +57,11 @@ type Config struct {
 
 	Log *slog.Logger
 
+	// UpBytesPerSecond and DownBytesPerSecond bound what share streams move to and
+	// from other peers, this peer's user's and those that it serves; 0: nothing
+	// does. Custody has a rate of its own.
+	UpBytesPerSecond, DownBytesPerSecond int
+
 	dnsAsked bool // a DNS address was configured
 
 	diskFree func(dir string) (uint64, error) // what tests have of the disk; nil asks the system

@@ -74,6 +74,7 @@ type Node struct {
 	contacts    contacts
 	fetcher     *transfer.Fetcher
 	traffic     traffic
+	caps        caps
 	keeper      *keeper.Keeper
 	auditing    *transfer.Fetcher // the keeper's
 	damage      damage            // on this disk
@@ -95,6 +96,10 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	}
 	n := &Node{config: c, log: c.Log, started: time.Now(), agenda: newAgenda(), unpublished: newAgenda(), changed: newAgenda(), turnovers: newTurnovers(), retention: newRetention(), pulse: newPulse(), news: newNews()}
 	n.departure.patience = leavePatienceDefault
+	var err error
+	if n.caps, err = newCaps(c.UpBytesPerSecond, c.DownBytesPerSecond); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{n.openStore, n.openNetwork, n.openGateway, n.openNames, n.openAPI} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
@@ -152,7 +157,7 @@ func (n *Node) openGateway(context.Context) error {
 	if err = n.openRings(nodes); err != nil {
 		return err
 	}
-	streams := userNetwork{network{n.host, n.census.Lost}, &n.traffic}
+	streams := userNetwork{cappedNetwork{network{n.host, n.census.Lost}, n.caps}, &n.traffic}
 	n.fetcher = transfer.NewFetcher(transfer.FetcherConfig{Network: streams, Locate: n.locate, Distance: n.distance})
 	n.gateway = objects.New(objects.Config{
 		Self: n.host.Self(), Author: author{n.volumes}, Ring: n.ring, Peers: n, Goal: n.goal,
@@ -195,10 +200,10 @@ func (n *Node) serveShares() error {
 	obeying := obedience{here, new(proofs)}
 	s := transfer.NewServer(transfer.ServerConfig{Self: n.host.Self(), Key: n.peerKey, Store: here, Keeping: obeying, Releasing: releasing{n, obeying.proofs}, Noticing: n.keeper})
 	n.host.Handle(transfer.ProtocolPut, putLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
-		n.served(transfer.ProtocolPut, remote, s.ServePut(ctx, remote, stream))
+		n.served(transfer.ProtocolPut, remote, s.ServePut(ctx, remote, n.capped(remote, stream)))
 	})
 	n.host.Handle(transfer.ProtocolGet, getLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
-		n.served(transfer.ProtocolGet, remote, s.ServeGet(ctx, remote, stream))
+		n.served(transfer.ProtocolGet, remote, s.ServeGet(ctx, remote, n.capped(remote, stream)))
 	})
 	n.host.Handle(transfer.ProtocolKeep, keepLimits, func(ctx context.Context, remote wire.PeerID, stream *p2p.Stream) {
 		n.served(transfer.ProtocolKeep, remote, s.ServeKeep(ctx, remote, stream))

@@ -44,12 +44,12 @@ func (t *traffic) isBusy() bool {
 
 // userNetwork is the network as the user's requests see it.
 type userNetwork struct {
-	network
+	cappedNetwork
 	traffic *traffic
 }
 
 func (u userNetwork) Open(ctx context.Context, peer wire.PeerID, protocol string) (transfer.Stream, error) {
-	s, err := u.network.Open(ctx, peer, protocol)
+	s, err := u.cappedNetwork.Open(ctx, peer, protocol)
 	if err != nil {
 		return nil, err
 	}

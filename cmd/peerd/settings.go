@@ -58,6 +58,10 @@ const template = `# Configuration of peerd. Every line is optional; flags of pee
 
 # pprof = ""                                     # loopback address and port at which to serve Go's profiles
 
+# [traffic]                                      # shares to and from other peers, for the user of this one and for others, in a second
+# up = "4 MiB"                                   # at least 128 KiB; without it nothing bounds it
+# down = "16 MiB"
+
 # [custody]                                      # how it looks after volumes that it orders or owns
 # dead_after = "12h"                             # silence after which a holder counts as lost, and its shares are rebuilt
 # audit_every = "24h"                            # how often holders must prove what they hold
@@ -99,6 +103,10 @@ type settings struct {
 		Rate       quantity `toml:"rate"`
 		ScrubEvery duration `toml:"scrub_every"`
 	} `toml:"custody"`
+	Traffic struct {
+		Up   quantity `toml:"up"`
+		Down quantity `toml:"down"`
+	} `toml:"traffic"`
 	RingDeadAfter duration `toml:"ring_dead_after"`
 }
 
@@ -211,6 +219,7 @@ func (s *settings) node(dir string, log io.Writer) (node.Config, error) {
 		DeadAfter: time.Duration(s.Custody.DeadAfter), AuditEvery: time.Duration(s.Custody.AuditEvery), BytesPerSecond: int(s.Custody.Rate),
 		ScrubEvery: time.Duration(s.Custody.ScrubEvery),
 	}
+	cfg.UpBytesPerSecond, cfg.DownBytesPerSecond = int(s.Traffic.Up), int(s.Traffic.Down)
 	cfg.AuthorBytesMax, cfg.ObjectBytesMax = uint64(s.AuthorQuota), uint64(s.ObjectQuota)
 	cfg.QuotaBytes, cfg.Loopback, cfg.RingDeadAfter = uint64(s.Quota), s.Loopback, time.Duration(s.RingDeadAfter)
 	cfg.DNS, cfg.DoT, cfg.DoH, cfg.DNSRate = s.DNS, s.DoT, s.DoH, s.DNSRate
