@@ -46,7 +46,7 @@ func command() *cobra.Command {
 	dir := root.PersistentFlags().String("dir", "", "the network's `directory`")
 	root.AddCommand(upCommand(dir), statusCommand(dir), envCommand(dir), killCommand(dir), pauseCommand(dir),
 		resumeCommand(dir), cutCommand(dir), mendCommand(dir), startCommand(dir), downCommand(dir), demoCommand(), benchCommand(),
-		chaosCommand(), killsCommand(), simCommand())
+		chaosCommand(), killsCommand(), sizesCommand(), simCommand())
 	return root
 }
 
