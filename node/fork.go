@@ -52,9 +52,12 @@ func (r *ring) warn(ctx context.Context, object wire.ObjectID) {
 		r.log.Warn("reading evidence", "object", object.String(), "error", err)
 		return
 	}
-	k, _ := r.heads.find(object)
 	for _, e := range all {
-		if len(e.Certificates) == 2 && e.Ring.Epoch >= k.verified.Epoch {
+		if len(e.Certificates) != 2 {
+			continue
+		}
+		// Another ring may have taken its place, while this peer was down too.
+		if k, err := r.find(ctx, object); err != nil || e.Ring.Epoch >= k.verified.Epoch {
 			api.Note(ctx, "%s", forkText(e))
 			return
 		}
