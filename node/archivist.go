@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +15,9 @@ const (
 	// archiveTick is how often objects with versions that are not archived yet
 	// are looked at: after a crash, or a change that did not wait.
 	archiveTick = 30 * time.Second
-	// archivePatience is for how many ticks a member leaves that to the leader
-	// of the object's ring.
-	archivePatience = 4
+	// archiveTurn is for how many ticks a member leaves that to each of those
+	// before it, the leader of the object's ring first.
+	archiveTurn = 1
 	// archivePerTick bounds the objects of one tick: a peer may order thousands.
 	archivePerTick = 64
 	// publishEvery is how often all heads are published again, though nothing
@@ -117,29 +118,43 @@ func (n *Node) addAll() bool {
 }
 
 // archiveSoon has the leader of a ring archive, and the other members take over
-// what it has archived; one that waits in vain takes over what was published last
-// and archives the rest itself.
+// what it has archived. Those that wait in vain take turns: the leader may be gone,
+// or have joined after the versions that are to be archived. Whose turn it is
+// takes over what was published last and archives the rest.
 func (n *Node) archiveSoon(ctx context.Context, object wire.ObjectID, ticks int) error {
 	k, here, err := n.ring.local(object)
 	if err != nil || !here {
 		return err
 	}
-	if leader := n.ring.inOrder(k)[0]; !isDeleted(k.head) && leader != n.host.Self() && ticks < archivePatience {
-		if err := n.adopt(ctx, object, leader); err != nil {
-			n.log.Debug("taking over an archive", "object", object.String(), "leader", leader.String(), "error", err)
-		}
-		pending, err := n.ring.archiver.Pending(object)
+	order := n.ring.inOrder(k)
+	turn := max(slices.Index(order, n.host.Self()), 0) // 0: it is no member any more
+	if !isDeleted(k.head) && ticks < turn*archiveTurn {
+		pending, err := n.adoptAny(ctx, object, order[:turn])
 		if err == nil && pending {
 			n.agenda.again(object, ticks+1)
 		}
 		return err
 	}
-	if ticks >= archivePatience {
+	if pending, err := n.ring.archiver.Pending(object); err == nil && pending {
 		if err := n.adoptPublished(ctx, object); err != nil {
 			n.log.Debug("taking over the published archive", "object", object.String(), "error", err)
 		}
 	}
 	return n.ring.archiveHere(ctx, object)
+}
+
+// adoptAny takes over what one of these members has archived, and reports whether
+// something is left.
+func (n *Node) adoptAny(ctx context.Context, object wire.ObjectID, members []wire.PeerID) (pending bool, err error) {
+	for _, m := range members {
+		if err := n.adopt(ctx, object, m); err != nil {
+			n.log.Debug("taking over an archive", "object", object.String(), "member", m.String(), "error", err)
+		}
+		if pending, err = n.ring.archiver.Pending(object); err != nil || !pending {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // adoptPublished takes over what a head record in the DHT says is archived: the

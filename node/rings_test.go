@@ -145,13 +145,13 @@ func TestWhatADeadLeaderPublishedIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heir := c.nodes[members[(leader+1)%len(members)]]
+	heir := c.nodes[members[(leader+1)%len(members)]] // the next leader, perhaps
 	c.until("the heir has the version", func() bool {
 		k, here, err := heir.ring.local(object)
 		return err == nil && here && k.verified.Decision.Version == 2
 	})
 	c.stop(members[leader])
-	if err := heir.archiveSoon(t.Context(), object, archivePatience); err != nil {
+	if err := heir.archiveSoon(t.Context(), object, len(members)*archiveTurn); err != nil {
 		t.Fatal(err)
 	}
 	hint, err := heir.ring.archiver.Hint(object)

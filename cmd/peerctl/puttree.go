@@ -53,7 +53,7 @@ func (p *put) tree(ctx context.Context, dir string, r api.PutTreeRequest) error 
 // tell says what was not sent, and why.
 func (p *put) tell(s *local.Source) {
 	if s.Same > 0 {
-		p.say("peerctl: %s (%s) there already", count(s.Same, "entry is", "entries are"), size(s.SameBytes))
+		p.say("peerctl: there already: %s, %s", count(s.Same, "entry", "entries"), size(s.SameBytes))
 	}
 	if s.Excluded > 0 {
 		p.say("peerctl: %s excluded", count(s.Excluded, "entry is", "entries are"))

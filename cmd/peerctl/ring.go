@@ -86,7 +86,10 @@ func (a *app) exportEvidence(r api.Ring, file string) error {
 
 func (a *app) printRing(r api.Ring) error {
 	when := "nothing is ordered yet"
-	if r.Version > 0 {
+	switch {
+	case r.Version > 0 && r.Time.IsZero():
+		when = "with which its ring began"
+	case r.Version > 0:
 		when = "certified " + r.Time.Local().Format(time.DateTime)
 	}
 	if err := a.print("object   %s\nversion  %d, %s\nepoch    %d, view %d\nquorum   %d of %d, %d answer%s",
