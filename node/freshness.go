@@ -129,10 +129,15 @@ func errStale(object wire.ObjectID, k known, cause error) error {
 // errEpoch is that a ring has handed over to the next.
 var errEpoch = errors.New("another ring orders the object by now")
 
+// confirmMax is how long one question to a ring may take. A member answers when
+// what it has prepared is decided; one that missed that its ring has been replaced
+// never does, and whoever waits for it would not learn of the other ring either.
+const confirmMax = 5 * time.Second
+
 // confirm asks all members of a ring once, with a nonce of its own, and goes on
 // as soon as 2f+1 have answered.
 func (r *ring) confirm(ctx context.Context, object wire.ObjectID, k known) (known, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, confirmMax)
 	defer cancel()
 	var nonce bft.Nonce
 	if _, err := rand.Read(nonce[:]); err != nil {
