@@ -106,7 +106,7 @@ var onlyHere = []struct {
 	{"github.com/libp2p/go-libp2p-kad-dht/...", []string{"dht/...", "node/..."}},
 }
 
-// planned are packages that rules speak of and that do not exist yet.
+// planned are packages that rules and the map speak of and that do not exist yet.
 var planned = []string{"internal/vfs"}
 
 // quiet packages start no goroutine: their callers decide what runs beside
